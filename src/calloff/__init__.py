@@ -1,0 +1,1 @@
+"""Cancel cloud jobs safely, and prove that a server cancels as its contract says."""
