@@ -1,0 +1,284 @@
+"""The generator of the Python clients, and what it wrote."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import importlib.util
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import httpx
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+Call = tuple[str, str, dict[str, str], dict[str, str]]
+CALLS: list[Call] = [
+    ("tencent_ci", "ai_jobs.cancel_ai_job", {"job_id": "a1"}, {"cancel": ""}),
+    ("tencent_ci", "batch_jobs.cancel_inventory_trigger_job", {"job_id": "b1"}, {"cancel": ""}),
+    ("otc_dli", "spark_jobs.cancel_batch_job", {"project_id": "p1", "batch_id": "b1"}, {}),
+    ("otc_dli", "sql_jobs.cancel_sql_job", {"project_id": "p1", "job_id": "j1"}, {}),
+    ("huaweicloud_dli", "sql_jobs.cancel_sql_job", {"project_id": "p1", "job_id": "j1"}, {}),
+]
+HAS_GENERATOR = importlib.util.find_spec("openapi_python_client") is not None
+
+
+@pytest.fixture(scope="module")
+def generator() -> ModuleType:
+    if not HAS_GENERATOR:
+        pytest.skip("the generate group is not installed")
+    specification = importlib.util.spec_from_file_location("generate", ROOT / "scripts" / "generate.py")
+    assert specification is not None
+    assert specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def fresh(generator: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a tree generated now."""
+    target = tmp_path_factory.mktemp("fresh") / "generated"
+    generator.generate(target)
+    return target
+
+
+@pytest.fixture
+def copy(fresh: Path, tmp_path: Path) -> Path:
+    """Return a tree that a test may damage."""
+    return Path(shutil.copytree(fresh, tmp_path / "generated"))
+
+
+def test_two_runs_give_the_same_bytes(generator: ModuleType, fresh: Path, tmp_path: Path) -> None:
+    again = tmp_path / "generated"
+    generator.generate(again)
+
+    assert generator.compare(again, fresh) == []
+
+
+def test_committed_code_is_what_the_documents_give(generator: ModuleType, fresh: Path) -> None:
+    assert generator.compare(fresh, ROOT / "generated") == []
+
+
+@pytest.mark.parametrize(
+    ("damage", "finding"),
+    [
+        (lambda root: (root / "MANIFEST.json").unlink(), "missing  MANIFEST.json"),
+        (
+            lambda root: (root / "python/calloff_clients/otc_dli/types.py").write_text("x = 1\n"),
+            "differs  python/calloff_clients/otc_dli/types.py",
+        ),
+        (
+            lambda root: (root / "python/calloff_clients/otc_dli/old.py").write_text(""),
+            "orphaned python/calloff_clients/otc_dli/old.py",
+        ),
+    ],
+    ids=["missing", "differs", "orphaned"],
+)
+def test_a_difference_is_listed_and_repaired(
+    generator: ModuleType, fresh: Path, copy: Path, damage: Callable[[Path], object], finding: str
+) -> None:
+    damage(copy)
+
+    assert generator.compare(fresh, copy) == [finding]
+
+    generator.replace(fresh, copy)
+    assert generator.compare(fresh, copy) == []
+
+
+def test_check_exits_with_1_names_the_file_and_writes_nothing(
+    generator: ModuleType, copy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stale = copy / "python" / "calloff_clients" / "__init__.py"
+    stale.write_text("stale\n")
+
+    assert generator.main(["--check", "--target", str(copy)]) == 1
+
+    output = capsys.readouterr()
+    assert output.out == "differs  python/calloff_clients/__init__.py\n"
+    assert "nox -s generate" in output.err
+    assert stale.read_text() == "stale\n"
+
+
+def test_a_changed_upstream_template_stops_the_generation(generator: ModuleType, tmp_path: Path) -> None:
+    changed = tmp_path / "endpoint_module.py.jinja"
+    changed.write_text("another release\n")
+
+    with pytest.raises(generator.GenerationError, match=r"changed its template endpoint_module\.py\.jinja"):
+        generator.check_template(changed)
+
+
+def test_another_version_of_a_tool_stops_the_generation(
+    generator: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(generator.metadata, "version", lambda tool: "0.0.1")
+
+    with pytest.raises(generator.GenerationError, match=r"must be 0\.29\.1, .* but is 0\.0\.1"):
+        generator.check_tools()
+
+
+def test_a_missing_document_is_named(generator: ModuleType, tmp_path: Path) -> None:
+    with pytest.raises(generator.GenerationError, match=r"nowhere\.yaml is missing"):
+        generator.generate_package("broken", tmp_path / "nowhere.yaml", tmp_path / "broken")
+
+
+def test_a_document_that_the_tool_warns_about_is_refused(generator: ModuleType, tmp_path: Path) -> None:
+    content = {"application/strange": {"schema": {"type": "object"}}}
+    operation = {
+        "operationId": "a",
+        "tags": ["t"],
+        "responses": {"200": {"description": "d", "content": content}},
+    }
+    document = {
+        "openapi": "3.1.1",
+        "info": {"title": "T", "version": "1"},
+        "paths": {"/a": {"put": operation}},
+    }
+    source = tmp_path / "document.yaml"
+    source.write_text(json.dumps(document))
+
+    with pytest.raises(generator.GenerationError, match=r"reading document\.yaml, failed"):
+        generator.generate_package("broken", source, tmp_path / "broken")
+
+
+def test_only_xml_response_bodies_are_left_out(generator: ModuleType) -> None:
+    body = {"schema": {"type": "object"}}
+    document: dict[str, Any] = {
+        "paths": {
+            "/a": {
+                "parameters": [{"name": "p"}],
+                "put": {
+                    "requestBody": {"content": {"application/xml": body}},
+                    "responses": {
+                        "200": {
+                            "description": "both",
+                            "content": {"application/xml": body, "text/plain": body},
+                        },
+                        "400": {"$ref": "#/components/responses/Bad"},
+                    },
+                },
+            }
+        },
+        "components": {
+            "responses": {"Bad": {"description": "xml only", "content": {"application/xml": body}}},
+            "schemas": {"E": {"properties": {"content": {"application/xml": body}}}},
+        },
+    }
+    original = json.dumps(document)
+
+    assert generator.without_xml_bodies(document) == {
+        "paths": {
+            "/a": {
+                "parameters": [{"name": "p"}],
+                "put": {
+                    "requestBody": {"content": {"application/xml": body}},
+                    "responses": {
+                        "200": {"description": "both", "content": {"text/plain": body}},
+                        "400": {"$ref": "#/components/responses/Bad"},
+                    },
+                },
+            }
+        },
+        "components": {
+            "responses": {"Bad": {"description": "xml only"}},
+            "schemas": {"E": {"properties": {"content": {"application/xml": body}}}},
+        },
+    }
+    assert json.dumps(document) == original
+
+
+def test_every_python_file_says_where_it_comes_from() -> None:
+    for path in (ROOT / "generated" / "python").rglob("*.py"):
+        first = path.read_text(encoding="utf-8").partition("\n")[0]
+        assert first.startswith("# Generated by openapi-python-client from spec/"), path
+        assert first.endswith("Do not edit; run: nox -s generate"), path
+
+
+def test_the_manifest_lists_every_file_and_document() -> None:
+    generated = ROOT / "generated"
+    manifest = json.loads((generated / "MANIFEST.json").read_text(encoding="utf-8"))
+
+    files = {
+        path.relative_to(generated).as_posix()
+        for path in (generated / "python").rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert set(manifest["files"]) == files | {"README.md"}
+    assert list(manifest["documents"]) == sorted(manifest["documents"])
+    assert manifest["tools"] == {"openapi-python-client": "0.29.1", "ruff": "0.17.6"}
+
+
+def _recorded(package: str, call: str) -> tuple[ModuleType, Any, list[httpx.Request]]:
+    module = importlib.import_module(f"calloff_clients.{package}.api.{call}")
+    client = importlib.import_module(f"calloff_clients.{package}").Client
+    sent: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        sent.append(request)
+        return httpx.Response(200, json={})
+
+    transport = {"transport": httpx.MockTransport(answer)}
+    return module, client(base_url="http://test", httpx_args=transport), sent
+
+
+@pytest.mark.parametrize(("package", "call", "ids", "query"), CALLS, ids=lambda value: str(value)[:30])
+def test_a_raw_client_sends_the_segment_it_was_given(
+    package: str, call: str, ids: dict[str, str], query: dict[str, str]
+) -> None:
+    module, client, sent = _recorded(package, call)
+
+    module.sync_detailed(client=client, **ids, **query)
+    asyncio.run(module.asyncio_detailed(client=client, **ids, **query))
+
+    assert len(sent) == 2
+    for request in sent:
+        segments = request.url.raw_path.partition(b"?")[0].decode().split("/")
+        assert set(ids.values()) <= set(segments)
+
+
+@pytest.mark.parametrize("value", ["", ".", ".."])
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [(call, name) for call in CALLS for name in call[2]],
+    ids=lambda value: value if isinstance(value, str) else "-".join(value[:2]),
+)
+def test_a_raw_client_refuses_a_segment_that_names_another_resource(
+    call: Call, name: str, value: str
+) -> None:
+    package, path, ids, query = call
+    module, client, sent = _recorded(package, path)
+
+    with pytest.raises(ValueError, match=f"{name} must be a path segment of its own"):
+        module.sync_detailed(client=client, **{**ids, name: value}, **query)
+    with pytest.raises(ValueError, match=f"{name} must be a path segment of its own"):
+        asyncio.run(module.asyncio_detailed(client=client, **{**ids, name: value}, **query))
+
+    assert sent == []
+
+
+@pytest.mark.parametrize("value", ["../..", "a/b", "%2e%2e", "a?b", "a#b", "..\\..", "é"])
+def test_a_raw_client_keeps_any_other_value_in_its_segment(value: str) -> None:
+    module, client, sent = _recorded("otc_dli", "sql_jobs.cancel_sql_job")
+
+    module.sync_detailed(client=client, project_id="p1", job_id=value)
+
+    path = sent[0].url.raw_path
+    assert path.startswith(b"/v1.0/p1/jobs/")
+    assert path.count(b"/") == 4
+    assert b"?" not in path
+
+
+def test_generated_code_is_strictly_typed(tmp_path: Path) -> None:
+    mypy = pytest.importorskip("mypy.api")
+    configuration = tmp_path / "mypy.ini"
+    configuration.write_text("[mypy]\nstrict = true\n")
+
+    output, errors, status = mypy.run(
+        ["--config-file", str(configuration), "--cache-dir", str(tmp_path), str(ROOT / "generated/python")]
+    )
+
+    assert status == 0, output + errors
