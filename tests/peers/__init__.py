@@ -1,0 +1,1 @@
+"""Second opinions: an independent implementation, the vendors' own signers, and a tamperer."""
