@@ -1,0 +1,173 @@
+"""The ASGI application of one API: reads the request, takes it through the steps, sends the answer."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from typing import TYPE_CHECKING, Any
+
+from calloff.mock.ci.routes import ci_parts
+from calloff.mock.dli.routes import dli_parts
+from calloff.mock.pipeline import Case, Exchange, Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+
+    from calloff.apis import ApiName, Operation
+    from calloff.mock.mutants import Mutant
+    from calloff.mock.pipeline import Answer, Steps
+    from calloff.mock.state import ServerState
+
+_log = logging.getLogger("calloff.mock")
+
+
+class ApiApp:
+    """One API over ASGI. Routing and steps are given; nothing is looked up or compiled per request.
+
+    Args:
+        name: name of the API.
+        route: finds the operation of a request and fills in owner and job id.
+        steps: the steps of each operation.
+        unrouted: the steps used to refuse what names no operation.
+        clock: gives the time in epoch seconds.
+        new_request_id: makes the id of a request that came at a time.
+        body_limit: longest body that is read, in bytes.
+        around: replaces `handle`; how a mutant lets requests interfere with each other.
+    """
+
+    def __init__(
+        self,
+        name: ApiName,
+        *,
+        route: Callable[[Exchange], Operation],
+        steps: Mapping[str, Steps],
+        unrouted: Steps,
+        clock: Callable[[], float],
+        new_request_id: Callable[[float], str],
+        body_limit: int,
+        around: Callable[[ApiApp, Exchange], Awaitable[Answer]] | None = None,
+    ) -> None:
+        self.name = name
+        self._route = route
+        self._steps = steps
+        self._unrouted = unrouted
+        self._clock = clock
+        self._new_request_id = new_request_id
+        self._body_limit = body_limit
+        self._around = around
+
+    def handle(self, exchange: Exchange) -> Answer:
+        """Answer one request whose body has been read."""
+        steps = self._unrouted
+        try:
+            steps = self._steps[self._route(exchange).name]
+            steps.run(exchange)
+            answer = steps.accepted(exchange)
+        except Refusal as refusal:
+            answer = steps.refused(exchange, refusal.case)
+        except Exception:  # noqa: BLE001 - whatever happens, the client gets an answer
+            _log.exception("the mock failed; this is a fault of the mock, not of the request")
+            answer = steps.refused(exchange, Case.SERVER_FAULT)
+        return steps.finish(exchange, answer)
+
+    def bad_request(self) -> Answer:
+        """Answer bytes that are no HTTP request."""
+        exchange = self._exchange("GET", b"/", b"", [])
+        answer = self._unrouted.refused(exchange, Case.BAD_REQUEST)
+        return self._unrouted.finish(exchange, answer)
+
+    async def __call__(
+        self,
+        scope: MutableMapping[str, Any],
+        receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
+        send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
+    ) -> None:
+        """Serve one ASGI connection; everything but HTTP is left alone."""
+        if scope["type"] != "http":
+            return
+        began = time.perf_counter()
+        exchange = self._exchange(scope["method"], scope["raw_path"], scope["query_string"], scope["headers"])
+        if not await self._read_body(exchange, receive):
+            return
+        answer = self.handle(exchange) if self._around is None else await self._around(self, exchange)
+        headers = [*answer.headers, (b"content-length", b"%d" % len(answer.body))]
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": answer.body})
+        if _log.isEnabledFor(logging.INFO):
+            _log.info("%s", self._line(exchange, answer, time.perf_counter() - began))
+
+    def _exchange(
+        self, method: str, raw_path: bytes, query: bytes, headers: list[tuple[bytes, bytes]]
+    ) -> Exchange:
+        now = self._clock()
+        exchange = Exchange(method, raw_path, query, headers, now)
+        exchange.request_id = self._new_request_id(now)
+        return exchange
+
+    async def _read_body(
+        self, exchange: Exchange, receive: Callable[[], Awaitable[MutableMapping[str, Any]]]
+    ) -> bool:
+        """Read the body up to the limit; say False when the client has gone."""
+        expected = False
+        for name, value in exchange.headers:
+            if name == b"content-length":
+                expected = value != b"0"
+                exchange.body_too_large = value.isdigit() and int(value[:20]) > self._body_limit
+            elif name == b"transfer-encoding":
+                expected = True
+        if not expected or exchange.body_too_large:
+            return True
+        parts, size, more = [], 0, True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return False
+            part = message.get("body", b"")
+            size += len(part)
+            if size > self._body_limit:
+                exchange.body_too_large = True
+                return True
+            parts.append(part)
+            more = message.get("more_body", False)
+        exchange.body = b"".join(parts)
+        return True
+
+    def _line(self, exchange: Exchange, answer: Answer, seconds: float) -> str:
+        """Describe a request without its query, headers and bodies: those may hold secrets."""
+        return json.dumps(
+            {
+                "api": self.name,
+                "method": exchange.method,
+                "path": exchange.raw_path[:200].decode("latin-1"),
+                "status": answer.status,
+                "request_id": exchange.request_id,
+                "ms": round(seconds * 1000, 2),
+            }
+        )
+
+
+def create_app(name: ApiName, state: ServerState, *, mutant: Mutant | None = None) -> ApiApp:
+    """Make the application of one API over the state it shares with the others.
+
+    Args:
+        name: name of the API.
+        state: jobs, keys, tokens, clock and dialect.
+        mutant: a requirement to break; the correct server without.
+    """
+    if name == "tencent-ci":
+        parts = ci_parts(state)
+    else:
+        parts = dli_parts(name, state)
+    if mutant is not None:
+        parts = mutant.bend(name, parts, state)
+    return ApiApp(
+        name,
+        route=parts.route,
+        steps=parts.steps,
+        unrouted=parts.unrouted,
+        clock=state.clock,
+        new_request_id=parts.new_request_id,
+        body_limit=parts.body_limit,
+        around=parts.around,
+    )

@@ -1,0 +1,205 @@
+"""Checking credentials of DLI: SDK-HMAC-SHA256 (plain form) and tokens, from the bytes that arrived.
+
+Sources: HW-SIGN algorithm-001 to -005 and api-sign-0001; SDK-PY signer.py for what official clients send.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from urllib.parse import quote_from_bytes, unquote_to_bytes
+
+from calloff.mock.pipeline import (
+    Case,
+    Claim,
+    Principal,
+    Refusal,
+    SignatureSteps,
+    TokenSteps,
+    authenticate_signature,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from calloff.mock.keys import Key, Keys, Token, Tokens
+    from calloff.mock.pipeline import Exchange, Steps
+
+WINDOW_SECONDS = 15 * 60  # HW-SIGN: more than 15 minutes from the gateway clock is refused
+_AUTHORIZATION = re.compile(
+    rb"SDK-HMAC-SHA256 Access=([^\s,=]+), ?SignedHeaders=([^\s,=]*), ?Signature=([^\s,=]*)"
+)
+_DATE = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})T([0-9]{2})([0-9]{2})([0-9]{2})Z")
+_HEADER_NAMES = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+(?:;[a-z0-9!#$%&'*+.^_`|~-]+)*")
+_UNSIGNED = b"UNSIGNED-PAYLOAD"
+_KEPT = "-_.~"
+
+
+def read_claim(exchange: Exchange, *, date_must_be_signed: bool = True) -> Claim:
+    """Read the Authorization header and the date.
+
+    Raises:
+        Refusal: AUTH_MISSING without the header; AUTH_MALFORMED where it lacks a part, names a header
+            twice, does not cover X-Sdk-Date, or where one of the headers that decide is there twice.
+    """
+    exchange.one(b"host")
+    value = exchange.one(b"authorization")
+    if not value:
+        raise Refusal(Case.AUTH_MISSING)
+    found = _AUTHORIZATION.fullmatch(value)
+    if found is None:
+        raise Refusal(Case.AUTH_MALFORMED)
+    key_id, listed, signature = (part.decode("latin-1") for part in found.groups())
+    names = tuple(listed.split(";"))
+    if not _HEADER_NAMES.fullmatch(listed) or len(set(names)) != len(names):
+        raise Refusal(Case.AUTH_MALFORMED)
+    date = exchange.one(b"x-sdk-date")
+    if date is None or (date_must_be_signed and "x-sdk-date" not in names):
+        raise Refusal(Case.AUTH_MALFORMED)
+    return Claim(key_id, names, (), date.decode("latin-1").strip(), signature)
+
+
+def check_time(exchange: Exchange, claim: Claim) -> None:
+    """Refuse a date that is none, or lies more than 15 minutes from the clock on either side."""
+    found = _DATE.fullmatch(claim.time)
+    if found is None:
+        raise Refusal(Case.AUTH_EXPIRED)
+    year, month, day, hour, minute, second = map(int, found.groups())
+    try:
+        date = datetime(year, month, day, hour, minute, second, tzinfo=UTC).timestamp()
+    except ValueError as error:
+        raise Refusal(Case.AUTH_EXPIRED) from error
+    if abs(exchange.now - date) > WINDOW_SECONDS:
+        raise Refusal(Case.AUTH_EXPIRED)
+
+
+def check_security_token(exchange: Exchange, _claim: Claim, key: Key) -> None:
+    """Refuse a temporary key without its token, with another one, or past its end."""
+    token = exchange.one(b"x-security-token")
+    if not key.security_token:
+        return
+    if token is None or not hmac.compare_digest(token, key.security_token.encode()):
+        raise Refusal(Case.AUTH_SECURITY_TOKEN)
+    if exchange.now > key.ends:
+        raise Refusal(Case.AUTH_SECURITY_TOKEN_EXPIRED)
+
+
+def method_part(exchange: Exchange, _claim: Claim) -> bytes:
+    """Give the method in upper case."""
+    return exchange.method.upper().encode("latin-1")
+
+
+def path_part(exchange: Exchange, _claim: Claim) -> bytes:
+    """Give the path, each segment decoded and encoded once, with a slash at the end."""
+    path = exchange.raw_path
+    if b"%" in path or not path.isascii():
+        path = b"/".join(_encoded(unquote_to_bytes(segment)) for segment in path.split(b"/"))
+    return path if path.endswith(b"/") else path + b"/"
+
+
+def parameters_part(exchange: Exchange, _claim: Claim) -> bytes:
+    """Give the query: names and values encoded, sorted by name and value; an empty value keeps its ``=``."""
+    if not exchange.query:
+        return b""
+    pairs = [piece.partition(b"=") for piece in exchange.query.split(b"&") if piece]
+    decoded = sorted((unquote_to_bytes(name), unquote_to_bytes(value)) for name, _, value in pairs)
+    return b"&".join(_encoded(name) + b"=" + _encoded(value) for name, value in decoded)
+
+
+def headers_part(exchange: Exchange, claim: Claim) -> bytes:
+    """Give a line for each signed header, an empty line, and the list of names.
+
+    Raises:
+        Refusal: AUTH_WRONG_SIGNATURE where a listed header is absent, AUTH_MALFORMED where it is there twice.
+    """
+    lines = []
+    for name in sorted(claim.headers):
+        value = exchange.one(name.encode())
+        if value is None:
+            raise Refusal(Case.AUTH_WRONG_SIGNATURE)
+        lines.append(name.encode() + b":" + value.strip() + b"\n")
+    return b"".join(lines) + b"\n" + ";".join(sorted(claim.headers)).encode()
+
+
+def body_part(exchange: Exchange, claim: Claim) -> tuple[bytes, ...]:
+    """Give the hash of the body, and the word for "not signed" where the client signed that it skips it.
+
+    SDK-PY announces the word for an empty body and yet hashes it: official clients send both forms.
+    """
+    digest = hashlib.sha256(exchange.body).hexdigest().encode()
+    if "x-sdk-content-sha256" in claim.headers and exchange.one(b"x-sdk-content-sha256") == _UNSIGNED:
+        return digest, _UNSIGNED
+    return (digest,)
+
+
+def sign(claim: Claim, key: Key, parts: tuple[bytes, bytes, bytes, bytes, bytes]) -> str:
+    """Compute the signature of a canonical request, in lower-case hex."""
+    digest = hashlib.sha256(b"\n".join(parts)).hexdigest()
+    to_sign = f"SDK-HMAC-SHA256\n{claim.time}\n{digest}".encode("latin-1")
+    return hmac.digest(key.secret, to_sign, "sha256").hex()
+
+
+def equal(expected: str, given: str) -> bool:
+    """Compare whole signatures in constant time."""
+    return hmac.compare_digest(expected.encode(), given.encode("latin-1"))
+
+
+def _encoded(data: bytes) -> bytes:
+    return quote_from_bytes(data, safe=_KEPT).encode()
+
+
+def signature_steps(keys: Keys) -> SignatureSteps:
+    """Give the steps that check SDK-HMAC-SHA256 against the keys of an API."""
+
+    def find_key(_exchange: Exchange, claim: Claim) -> Key:
+        key = keys.find(claim.key_id)
+        if key is None:
+            raise Refusal(Case.AUTH_UNKNOWN_KEY)
+        return key
+
+    return SignatureSteps(
+        read=read_claim,
+        find_key=find_key,
+        check_time=check_time,
+        check_security_token=check_security_token,
+        method=method_part,
+        path=path_part,
+        parameters=parameters_part,
+        headers=headers_part,
+        body=body_part,
+        sign=sign,
+        equal=equal,
+    )
+
+
+def token_steps(tokens: Tokens) -> TokenSteps:
+    """Give the steps that check an X-Auth-Token against the tokens of the IAM."""
+
+    def find(_exchange: Exchange, value: bytes) -> Token:
+        token = tokens.find(value.decode("latin-1"))
+        if token is None:
+            raise Refusal(Case.TOKEN_UNKNOWN)
+        return token
+
+    def check_end(exchange: Exchange, token: Token) -> None:
+        if exchange.now >= token.ends:
+            raise Refusal(Case.TOKEN_EXPIRED)
+
+    return TokenSteps(find, check_end)
+
+
+def authenticator(*, locks: bool) -> Callable[[Steps, Exchange], Principal]:
+    """Give the step that authenticates: by the token where there is one, else by the signature."""
+
+    def authenticate(steps: Steps, exchange: Exchange) -> Principal:
+        value = exchange.one(b"x-auth-token")
+        if value is None or steps.token is None:
+            return authenticate_signature(steps, exchange, locks=locks)
+        token = steps.token.find(exchange, value)
+        steps.token.check_time(exchange, token)
+        return Principal(token.project)
+
+    return authenticate

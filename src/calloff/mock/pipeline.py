@@ -1,0 +1,258 @@
+"""What a request goes through, as a row of replaceable steps.
+
+A cancel is done only when every step has passed: route → admit → authenticate → authorise → check the
+request → check the id → find the job → cancel. A step refuses by raising `Refusal`; how the refusal looks
+is the business of `Steps.refused`. A mutant is the same row with one step exchanged, so no step knows
+about mutants.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from calloff.apis import Operation
+    from calloff.mock.app import ApiApp
+    from calloff.mock.jobs import Job
+    from calloff.mock.keys import Key, Token
+
+Headers = list[tuple[bytes, bytes]]
+
+
+class Case(Enum):
+    """Why a request is refused; the vendor's words for it are in the error tables."""
+
+    BAD_REQUEST = auto()
+    UNKNOWN_PATH = auto()
+    WRONG_METHOD = auto()
+    BODY_TOO_LARGE = auto()
+    URI_TOO_LONG = auto()
+    HEADER_TOO_LARGE = auto()
+    LENGTH_MISSING = auto()
+    AUTH_MISSING = auto()
+    AUTH_MALFORMED = auto()
+    AUTH_UNKNOWN_KEY = auto()
+    AUTH_KEY_LOCKED = auto()
+    AUTH_WRONG_SIGNATURE = auto()
+    AUTH_EXPIRED = auto()
+    AUTH_SECURITY_TOKEN = auto()
+    AUTH_SECURITY_TOKEN_EXPIRED = auto()
+    TOKEN_UNKNOWN = auto()
+    TOKEN_EXPIRED = auto()
+    FOREIGN_OWNER = auto()
+    PROJECT_HEADER_DIFFERS = auto()
+    CONTENT_TYPE_MISSING = auto()
+    CANCEL_MISSING = auto()
+    CANCEL_VALUED = auto()
+    MALFORMED_ID = auto()
+    UNKNOWN_JOB = auto()
+    NOT_CANCELLABLE = auto()
+    SERVER_FAULT = auto()
+
+
+class Refusal(Exception):  # noqa: N818 - not a fault of the program: the answer is a refusal
+    """Ends the steps: the request is refused for the reason given."""
+
+    def __init__(self, case: Case) -> None:
+        super().__init__(case.name)
+        self.case = case
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One error in the vendor's words: HTTP status, code and message."""
+
+    status: int
+    code: str
+    message: str
+
+
+@dataclass(slots=True)
+class Answer:
+    """What goes back; Content-Length is added when it is sent."""
+
+    status: int
+    headers: Headers
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who asks: the bucket or project the credential is for, and the header names its signature covers."""
+
+    owner: str
+    signed_headers: tuple[str, ...] = ()
+
+
+class Exchange:
+    """One request with what the steps found out about it.
+
+    Path, query and headers are the bytes of the wire; header names are in lower case.
+    """
+
+    __slots__ = (
+        "body",
+        "body_too_large",
+        "headers",
+        "job",
+        "job_id",
+        "method",
+        "now",
+        "operation",
+        "owner",
+        "principal",
+        "query",
+        "raw_path",
+        "request_id",
+    )
+
+    def __init__(self, method: str, raw_path: bytes, query: bytes, headers: Headers, now: float) -> None:
+        self.method = method
+        self.raw_path = raw_path
+        self.query = query
+        self.headers = headers
+        self.now = now
+        self.body = b""
+        self.body_too_large = False
+        self.request_id = ""
+        self.operation: Operation
+        self.owner: str = ""
+        self.job_id: str = ""
+        self.principal: Principal
+        self.job: Job
+
+    def all(self, name: bytes) -> list[bytes]:
+        """List the values of a header, given in lower case."""
+        return [value for key, value in self.headers if key == name]
+
+    def one(self, name: bytes) -> bytes | None:
+        """Read a header that must not repeat: a copy could be checked while the other is used."""
+        values = self.all(name)
+        if len(values) > 1:
+            raise Refusal(Case.AUTH_MALFORMED)
+        return values[0] if values else None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a signature says about itself, as read from the request; nothing of it is proven."""
+
+    key_id: str
+    headers: tuple[str, ...]
+    parameters: tuple[str, ...]
+    time: str
+    signature: str
+    in_query: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureSteps:
+    """The steps that check a signature; each gives one part of the string that is signed, or refuses."""
+
+    read: Callable[[Exchange], Claim]
+    find_key: Callable[[Exchange, Claim], Key]
+    check_time: Callable[[Exchange, Claim], None]
+    check_security_token: Callable[[Exchange, Claim, Key], None]
+    method: Callable[[Exchange, Claim], bytes]
+    path: Callable[[Exchange, Claim], bytes]
+    parameters: Callable[[Exchange, Claim], bytes]
+    headers: Callable[[Exchange, Claim], bytes]
+    body: Callable[[Exchange, Claim], tuple[bytes, ...]]  # each of them may be meant
+    sign: Callable[[Claim, Key, tuple[bytes, bytes, bytes, bytes, bytes]], str]
+    equal: Callable[[str, str], bool]
+
+    def verify(self, exchange: Exchange, claim: Claim, key: Key) -> bool:
+        """Compute the signature of what arrived and compare it with the one that came along."""
+        method = self.method(exchange, claim)
+        path = self.path(exchange, claim)
+        parameters = self.parameters(exchange, claim)
+        headers = self.headers(exchange, claim)
+        return any(
+            self.equal(self.sign(claim, key, (method, path, parameters, headers, body)), claim.signature)
+            for body in self.body(exchange, claim)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TokenSteps:
+    """The steps that check an X-Auth-Token."""
+
+    find: Callable[[Exchange, bytes], Token]
+    check_time: Callable[[Exchange, Token], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """Everything that happens to a request of one operation after it was routed."""
+
+    admit: Callable[[Exchange], None]
+    authenticate: Callable[[Steps, Exchange], Principal]
+    authorise: Callable[[Exchange], None]
+    check_request: Callable[[Exchange], None]
+    check_id: Callable[[Exchange], None]
+    find: Callable[[Exchange], Job]
+    cancel: Callable[[Exchange], None]
+    accepted: Callable[[Exchange], Answer]
+    refused: Callable[[Exchange, Case], Answer]
+    finish: Callable[[Exchange, Answer], Answer]
+    signature: SignatureSteps
+    token: TokenSteps | None
+
+    def run(self, exchange: Exchange) -> None:
+        """Take the request through all steps that may refuse it; afterwards the job is cancelled."""
+        self.admit(exchange)
+        exchange.principal = self.authenticate(self, exchange)
+        self.authorise(exchange)
+        self.check_request(exchange)
+        self.check_id(exchange)
+        exchange.job = self.find(exchange)
+        self.cancel(exchange)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the application of one API is made of; see `calloff.mock.app.ApiApp`."""
+
+    route: Callable[[Exchange], Operation]
+    steps: Mapping[str, Steps]
+    unrouted: Steps
+    new_request_id: Callable[[float], str]
+    body_limit: int
+    around: Callable[[ApiApp, Exchange], Awaitable[Answer]] | None = None
+
+
+def authenticate_signature(steps: Steps, exchange: Exchange, *, locks: bool) -> Principal:
+    """Check the signature of a request.
+
+    Args:
+        steps: the steps of the operation.
+        exchange: the request.
+        locks: whether failures in a row lock the key.
+
+    Raises:
+        Refusal: one of the AUTH cases.
+    """
+    signature = steps.signature
+    claim = signature.read(exchange)
+    key = signature.find_key(exchange, claim)
+    if key.locked(exchange.now):
+        raise Refusal(Case.AUTH_KEY_LOCKED)
+    try:
+        _check(signature, exchange, claim, key)
+    except Refusal:
+        if locks:
+            key.failed(exchange.now)
+        raise
+    key.failures = 0
+    return Principal(key.owner, claim.headers)
+
+
+def _check(signature: SignatureSteps, exchange: Exchange, claim: Claim, key: Key) -> None:
+    signature.check_time(exchange, claim)
+    signature.check_security_token(exchange, claim, key)
+    if not signature.verify(exchange, claim, key):
+        raise Refusal(Case.AUTH_WRONG_SIGNATURE)

@@ -1,0 +1,35 @@
+"""The HTTP protocol of the server: uvicorn's, with broken requests refused in the vendor's shape."""
+
+from __future__ import annotations
+
+import http
+from typing import TYPE_CHECKING, Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from calloff.mock.app import ApiApp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def protocol_for(app_at: Callable[[int], Any]) -> type[HttpToolsProtocol]:
+    """Make the protocol class of a server whose applications are known by port."""
+
+    class VendorProtocol(HttpToolsProtocol):
+        """Answers bytes that are no HTTP request as the API at that port would, and hangs up."""
+
+        def send_400_response(self, msg: str) -> None:
+            app = app_at(self.server[1]) if self.server and self.server[1] is not None else None
+            if not isinstance(app, ApiApp):
+                super().send_400_response(msg)
+                return
+            answer = app.bad_request()
+            lines = [b"HTTP/1.1 %d %s" % (answer.status, http.HTTPStatus(answer.status).phrase.encode())]
+            headers = [*self.server_state.default_headers, *answer.headers]
+            headers += [(b"content-length", b"%d" % len(answer.body)), (b"connection", b"close")]
+            lines += [name + b": " + value for name, value in headers]
+            self.transport.write(b"\r\n".join([*lines, b"", answer.body]))
+            self.transport.close()
+
+    return VendorProtocol

@@ -1,0 +1,109 @@
+"""Everything the server remembers: jobs, keys, tokens, and who owns what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from calloff.apis import APIS
+from calloff.mock.ci.models import ci_job_kinds
+from calloff.mock.dli.models import dli_job_kinds
+from calloff.mock.ids import Ids
+from calloff.mock.jobs import Job, JobKind, JobStore
+from calloff.mock.keys import Key, Keys, Token, Tokens
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from calloff.apis import ApiName
+    from calloff.mock.dialects import Dialect
+
+TEMPORARY_SECONDS = 1800.0  # default lifetime of a temporary key (STS, lifetime)
+PAST_SECONDS = 3600.0  # how long ago an expired credential ended
+_BUCKETS = ("examplebucket-1250000000", "otherbucket-1250000000")
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The one IAM user of the server, and the project it works in."""
+
+    user: str
+    password: str = field(repr=False)
+    domain: str
+    project: str
+    project_id: str
+
+
+class ServerState:
+    """What the APIs of one server share. Owners are pairs: the account's own, and somebody else's.
+
+    Args:
+        apis: the APIs to serve.
+        clock: gives the time in epoch seconds.
+        dialect: the choices where the vendors are silent.
+        seed: two servers with one seed give out the same ids and keys.
+    """
+
+    def __init__(
+        self, apis: Iterable[ApiName], *, clock: Callable[[], float], dialect: Dialect, seed: int = 0
+    ) -> None:
+        self.clock = clock
+        self.dialect = dialect
+        self.ids = Ids(seed)
+        self.apis = tuple(name for name in APIS if name in set(apis))
+        self.jobs = JobStore()
+        self.tokens = Tokens()
+        self.keys: Mapping[ApiName, Keys] = {name: Keys() for name in self.apis}
+        projects = (self.ids.hex32(), self.ids.hex32())
+        self.owners: Mapping[ApiName, tuple[str, str]] = {
+            name: _BUCKETS if name == "tencent-ci" else projects for name in self.apis
+        }
+        self.account = Account(
+            "mock-user", self.ids.word("password"), "mock-domain", "eu-de", project_id=projects[0]
+        )
+        self.kinds: Mapping[str, JobKind] = {
+            **ci_job_kinds(dialect, self.ids),
+            **dli_job_kinds(dialect, self.ids),
+        }
+        self.default_credentials: Mapping[ApiName, dict[str, str]] = {
+            name: self._defaults(name) for name in self.apis
+        }
+
+    def new_key(
+        self, api: ApiName, *, owner: str, lifetime: float | None = None, lasting: bool = False
+    ) -> Key:
+        """Make an access key; with a lifetime in seconds a temporary one."""
+        key_id, secret = self.ids.word("access-key"), self.ids.word("secret-key").encode()
+        if lifetime is None:
+            key = Key(key_id, secret, owner)
+        else:
+            key = Key(key_id, secret, owner, self.ids.word("security-token"), self.clock() + lifetime)
+        return self.keys[api].add(key, lasting=lasting)
+
+    def new_token(self, project: str, *, lifetime: float | None = None, lasting: bool = False) -> Token:
+        """Make a token for a project (empty: scoped to the domain only), ending after seconds or never."""
+        value = self.ids.word("token")
+        token = Token(value, project) if lifetime is None else Token(value, project, self.clock() + lifetime)
+        return self.tokens.add(token, lasting=lasting)
+
+    def new_job(self, operation: str, owner: str, state: str) -> Job:
+        """Make a fresh job of an operation, named ``api/operation``, in a state."""
+        kind = self.kinds[operation]
+        job = Job(kind.new_id(), operation, owner, kind.lifecycle, state)
+        self.jobs.add(job)
+        return job
+
+    def forget(self) -> None:
+        """Forget jobs and whatever was handed out; the default credentials stay."""
+        self.jobs.forget()
+        self.tokens.forget()
+        for keys in self.keys.values():
+            keys.forget()
+
+    def _defaults(self, api: ApiName) -> dict[str, str]:
+        owner = self.owners[api][0]
+        key = self.new_key(api, owner=owner, lasting=True)
+        if api == "tencent-ci":
+            return {"secret_id": key.id, "secret_key": key.secret.decode()}
+        token = self.new_token(owner, lasting=True)
+        return {"access_key": key.id, "secret_key": key.secret.decode(), "token": token.value}
