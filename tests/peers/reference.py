@@ -158,6 +158,10 @@ def verify_qsign(message: Message, credentials: dict[str, str], now: float) -> N
     start, end = map(int, times.split(";"))
     if not start <= now <= end:
         raise RefusedError("the signature is not valid at this time")
+    try:
+        decode(message.target.split("?", 1)[0]).decode()
+    except UnicodeDecodeError:
+        raise RefusedError("the path is not UTF-8") from None
     lists = [[name for name in fields[key].split(";") if name] for key in QSIGN_FIELDS[4:6]]
     expected = qsign_stages(message, credentials, times, *lists)["signature"]
     if not hmac.compare_digest(expected.encode(), fields["q-signature"].encode()):
@@ -238,7 +242,11 @@ def verify_hmac(message: Message, credentials: dict[str, str], now: float) -> No
     date = message.header("x-sdk-date")
     if not re.fullmatch(r"[0-9]{8}T[0-9]{6}Z", date):
         raise RefusedError("X-Sdk-Date is not written YYYYMMDDTHHMMSSZ")
-    if abs(calendar.timegm(time.strptime(date, "%Y%m%dT%H%M%SZ")) - now) > WINDOW:
+    try:
+        sent = calendar.timegm(time.strptime(date, "%Y%m%dT%H%M%SZ"))
+    except ValueError:
+        raise RefusedError("X-Sdk-Date is no moment of any calendar") from None
+    if abs(sent - now) > WINDOW:
         raise RefusedError("X-Sdk-Date is more than 15 minutes away")
     declared = [value for name, value in message.headers if name.lower() == "x-sdk-content-sha256"]
     payloads = {hmac_payload(message), *(word for word in declared if word == "UNSIGNED-PAYLOAD")}
