@@ -1,0 +1,56 @@
+"""The command line: parses, calls, prints. One module per command, loaded when its command runs."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+_COMMANDS = {
+    "mock": "Serve the APIs on this machine, with job state and signature checks.",
+    "spec": "Show where the installed documents are.",
+    "verify": "Prove that a server cancels as its contract says.",
+}
+
+
+class _LazyGroup(click.Group):
+    """Loads a command's module when the command is asked for, so that --help stays quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = import_module(f"calloff.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(_COMMANDS.items()))
+
+
+@click.group(
+    cls=_LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Example: calloff verify --mock",
+)
+@click.version_option(package_name="calloff")
+def group() -> None:
+    """Cancel cloud jobs safely, and prove that a server cancels as its contract says."""
+
+
+def main() -> None:
+    """Run the command line; what calloff raises on purpose becomes one sentence and exit status 2."""
+    from calloff.errors import CalloffError
+
+    try:
+        group()
+    except CalloffError as error:
+        click.echo(f"calloff: {error}", err=True)
+        sys.exit(2)
+    except BrokenPipeError:
+        # The reader of our output has gone, as in `calloff ... | head`.
+        sys.stderr.close()
+        sys.exit(1)

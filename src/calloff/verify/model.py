@@ -1,0 +1,173 @@
+"""Walk through an operation at random beside a model, and compare every answer and every state with it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hypothesis import HealthCheck, Phase, Verbosity, assume, settings
+from hypothesis import seed as with_seed
+from hypothesis import strategies as st
+from hypothesis.errors import Flaky
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+
+from calloff.verify.cells import ANY_REFUSAL, auth_statuses
+from calloff.verify.outcome import Exchange
+from calloff.verify.recipes import RECIPES
+from calloff.verify.shapes import FINAL_REQUIREMENT, JOB_STATES, unknown_id
+from calloff.verify.target import CannotSupplyError
+
+if TYPE_CHECKING:
+    from calloff.verify.recipes import Recipe
+    from calloff.verify.session import Probe
+    from calloff.verify.target import Job
+
+REQUIREMENTS = (
+    "cancel-accepted",
+    "cancel-takes-effect",
+    "bystander-untouched",
+    "refusal-changes-nothing",
+    "unknown-job-refused",
+)
+
+
+class DisagreementError(AssertionError):
+    """The server and the model disagree; stops the walk so that it can be shortened."""
+
+    def __init__(self, requirement: str, expected: str, received: str, exchange: Exchange) -> None:
+        super().__init__(f"{requirement}: expected {expected}, got {received}")
+        self.requirement = requirement
+        self.expected = expected
+        self.received = received
+        self.exchange = exchange
+
+
+def walk(probe: Probe, *, seed: int, walks: int = 12, steps: int = 12) -> None:
+    """Run *walks* walks of at most *steps* steps; note the shortest disagreement found."""
+    states = JOB_STATES[probe.operation.key]
+    recipes = _available(probe)
+    good = [recipe for recipe in recipes if recipe.accepted]
+    bad = [recipe for recipe in recipes if recipe.accepted is False]
+    if not good:
+        probe.session.default_recipe()
+    probe.target.new_job(probe.operation, states.cancellable[0])
+    known = [*states.cancellable, *states.final, *states.silent]
+    last: list[DisagreementError] = []
+
+    class Walk(RuleBasedStateMachine):
+        jobs: Bundle[str] = Bundle("jobs")
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.job: dict[str, Job] = {}
+            self.state: dict[str, str] = {}
+            self.exchange: Exchange | None = None
+            self.acted_on = ("", "")
+
+        @initialize(target=jobs, state=st.sampled_from(states.cancellable))
+        def begin(self, state: str) -> str:
+            return self.make(state)
+
+        @rule(target=jobs, state=st.sampled_from(known))
+        def new(self, state: str) -> str:
+            return self.make(state)
+
+        def make(self, state: str) -> str:
+            job = probe.target.new_job(probe.operation, state)
+            self.job[job.job_id], self.state[job.job_id] = job, state
+            return job.job_id
+
+        @rule(job_id=jobs, recipe=st.sampled_from(good))
+        def cancel(self, job_id: str, recipe: Recipe) -> None:
+            before = self.state[job_id]
+            self.acted_on = (job_id, "refusal-changes-nothing")
+            answer = self.send(self.job[job_id], recipe)
+            if before in states.cancellable and not answer.accepted:
+                self.disagree("cancel-accepted", f"an accepted cancel of a job in {before}", answer.summary)
+            if before in states.final and answer.accepted:
+                self.disagree(
+                    FINAL_REQUIREMENT[probe.operation.key], f"a refusal in {before}", answer.summary
+                )
+            if before == states.cancelled and answer.accepted and not states.second_cancel_is_silent:
+                self.disagree("dli-second-cancel-refused", f"a refusal in {before}", answer.summary)
+            if answer.accepted and before not in states.final:
+                after = probe.target.settled_state(
+                    probe.operation, job_id, states.cancelled, probe.target.settle
+                )
+                if after != states.cancelled:
+                    self.disagree("cancel-takes-effect", f"state {states.cancelled}", f"state {after}")
+                self.state[job_id] = states.cancelled
+
+        @rule(job_id=jobs, recipe=st.sampled_from(bad))
+        def cancel_unauthenticated(self, job_id: str, recipe: Recipe) -> None:
+            self.acted_on = (job_id, recipe.requirement)
+            answer = self.send(self.job[job_id], recipe)
+            if answer.response.status not in auth_statuses(recipe):
+                self.disagree(recipe.requirement, "a refused credential", answer.summary)
+
+        @rule(recipe=st.sampled_from(good))
+        def cancel_unknown(self, recipe: Recipe) -> None:
+            request = probe.authenticate(
+                probe.request(probe.own_parameters(unknown_id(probe.operation))), recipe
+            )
+            answer = probe.send(request)
+            self.exchange = Exchange(request, answer.response)
+            if answer.accepted or answer.response.status not in {200, *ANY_REFUSAL}:
+                self.disagree("unknown-job-refused", "a refusal", answer.summary)
+
+        @invariant()
+        def every_job_is_as_the_model_says(self) -> None:
+            for job_id, expected in self.state.items():
+                after = probe.target.state(probe.operation, job_id)
+                if (after == states.cancelled) != (expected == states.cancelled):
+                    requirement = self.acted_on[1] if job_id == self.acted_on[0] else "bystander-untouched"
+                    self.disagree(requirement, f"job {job_id} in {expected}", f"state {after}")
+
+        def send(self, job: Job, recipe: Recipe) -> Any:
+            request = probe.authenticate(probe.request(job.parameters, job.host), recipe)
+            answer = probe.send(request)
+            self.exchange = Exchange(request, answer.response)
+            return answer
+
+        def disagree(self, requirement: str, expected: str, received: str) -> None:
+            assume(self.exchange is not None)
+            assert self.exchange is not None  # noqa: S101 - assume() above ended the walk otherwise
+            error = DisagreementError(requirement, expected, received, self.exchange)
+            last[:] = [error]
+            raise error
+
+    options = settings(
+        max_examples=walks,
+        stateful_step_count=steps,
+        database=None,
+        deadline=None,
+        verbosity=Verbosity.quiet,
+        phases=(Phase.generate, Phase.shrink),
+        suppress_health_check=list(HealthCheck),
+        print_blob=False,
+    )
+    try:
+        run_state_machine_as_test(with_seed(seed)(Walk), settings=options)
+    except* (DisagreementError, Flaky):
+        pass
+    for requirement in REQUIREMENTS:
+        probe.hold(requirement)
+    for error in last:
+        probe.violate(error.requirement, error.expected, error.received, error.exchange)
+
+
+def _available(probe: Probe) -> list[Recipe]:
+    found = []
+    for recipe in RECIPES[probe.target.api.name]:
+        try:
+            probe.target.credentials(recipe.credentials)
+        except CannotSupplyError:
+            continue
+        found.append(recipe)
+    return found

@@ -1,0 +1,70 @@
+"""What a run found: what was exercised, what was violated, what had to be skipped."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from calloff.verify.wire import Request, Response
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request and, where there was one, its answer."""
+
+    request: Request
+    response: Response | None
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One requirement that one exchange broke."""
+
+    requirement: str
+    operation: str
+    layer: str
+    case: str
+    expected: str
+    received: str
+    exchange: Exchange | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """One requirement that one case could not exercise, and why."""
+
+    requirement: str
+    operation: str
+    layer: str
+    case: str
+    reason: str
+
+
+@dataclass
+class Outcome:
+    """Everything a run found so far; usable at any moment, also after an interruption."""
+
+    exercised: Counter[tuple[str, str]] = field(default_factory=Counter)
+    violations: list[Violation] = field(default_factory=list)
+    skips: list[Skip] = field(default_factory=list)
+    observed: dict[str, str] = field(default_factory=dict)
+    accepted: int = 0
+    requests: int = 0
+    checks_run: int = 0
+    stopped: str = ""
+
+    def violated(self, requirement: str, operation: str) -> list[Violation]:
+        """Return the violations of one requirement by one operation."""
+        return [v for v in self.violations if (v.requirement, v.operation) == (requirement, operation)]
+
+    def verdict(self, requirement: str, operation: str) -> str:
+        """Return ``violated``, ``held``, ``skipped`` or ``not run`` for one requirement and operation."""
+        if self.violated(requirement, operation):
+            return "violated"
+        if self.exercised[requirement, operation]:
+            return "held"
+        if any((s.requirement, s.operation) == (requirement, operation) for s in self.skips):
+            return "skipped"
+        return "not run"

@@ -1,0 +1,233 @@
+"""The server under test: where it listens, what it accepts, and the jobs it can supply."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from calloff.verify.wire import Address, NoAnswerError, Request, Wire
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from calloff.apis import Api, Operation
+
+
+class CannotSupplyError(Exception):
+    """The target has no way to bring about what a check needs; the message is the reason of the skip."""
+
+
+class TargetError(Exception):
+    """The target's provider states answered with something that cannot be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """What one party authenticates with: a key pair, a temporary one, a token, or several of them."""
+
+    key_id: str = ""
+    secret_key: str = field(default="", repr=False)
+    security_token: str = field(default="", repr=False)
+    token: str = field(default="", repr=False)
+    project_id: str = ""
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Keys:
+        """Read a credentials object of the provider states or of the mock's announcement."""
+        return cls(
+            key_id=str(data.get("secret_id") or data.get("access_key") or ""),
+            secret_key=str(data.get("secret_key") or ""),
+            security_token=str(data.get("security_token") or ""),
+            token=str(data.get("token") or ""),
+            project_id=str(data.get("project_id") or ""),
+        )
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return what must appear in no report."""
+        return tuple(value for value in (self.secret_key, self.security_token, self.token) if value)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One job on the target: its id, the parameters of its path, the Host that names its owner."""
+
+    job_id: str
+    parameters: Mapping[str, str]
+    host: str | None = None
+
+
+@dataclass
+class ProviderStates:
+    """Ask the target for jobs and credentials, as ``spec/provider-states.openapi.yaml`` describes."""
+
+    url: str
+    timeout: float = 10.0
+    _wire: Wire = field(init=False, repr=False)
+    _prefix: str = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        address = Address.parse(self.url)
+        self._wire = Wire(address, self.timeout)
+        self._prefix = address.prefix
+
+    def abilities(self, api: str) -> Mapping[str, Any]:
+        """Return the states per operation and the credential kinds that the target can bring about."""
+        answer = self._call("GET", "")
+        abilities = answer.get("apis", {}).get(api)
+        if not isinstance(abilities, dict):
+            msg = f"{self.url} names no states for {api}; expected them under apis.{api}"
+            raise TargetError(msg)
+        return abilities
+
+    def new_job(self, operation: Operation, state: str, owner: str) -> Job:
+        """Make a fresh job of *operation* in *state* that belongs to *owner*, self or other."""
+        wanted = {"api": operation.api, "operation": operation.name, "state": state, "owner": owner}
+        answer = self._call("POST", "/jobs", wanted)
+        try:
+            parameters = {str(key): str(value) for key, value in answer["path_parameters"].items()}
+            return Job(str(answer["job_id"]), parameters, answer.get("host"))
+        except (KeyError, AttributeError) as error:
+            msg = f"POST {self.url}/jobs: expected job_id and path_parameters, got {sorted(answer)}"
+            raise TargetError(msg) from error
+
+    def state(self, operation: Operation, job_id: str) -> str:
+        """Return the state of a job in the vendor's own words."""
+        answer = self._call("GET", f"/jobs/{operation.api}/{operation.name}/{job_id}")
+        if not isinstance(answer.get("state"), str):
+            msg = f"GET {self.url}/jobs/...: expected a state, got {sorted(answer)}"
+            raise TargetError(msg)
+        return str(answer["state"])
+
+    def credentials(self, api: str, kind: str) -> Keys:
+        """Return fresh credentials of *kind*."""
+        return Keys.from_json(self._call("POST", "/credentials", {"api": api, "kind": kind}))
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._wire.close()
+
+    def _call(self, method: str, path: str, data: Mapping[str, str] | None = None) -> dict[str, Any]:
+        body = json.dumps(data).encode() if data is not None else b""
+        headers = [("Host", self._wire.address.authority), ("Content-Length", str(len(body)))]
+        if body:
+            headers.append(("Content-Type", "application/json"))
+        try:
+            response = self._wire.send(Request(method, self._prefix + path, tuple(headers), body))
+        except NoAnswerError as error:
+            msg = f"{method} {self.url}{path}: {error}"
+            raise TargetError(msg) from error
+        try:
+            answer = json.loads(response.body) if response.body else {}
+        except ValueError:
+            answer = None
+        reason = answer.get("error", "") if isinstance(answer, dict) else ""
+        if response.status == 501:
+            wanted = f" {data}" if data else ""
+            msg = f"the target cannot bring about{wanted}: {reason or 'it answers 501'}"
+            raise CannotSupplyError(msg)
+        if response.status not in {200, 201} or not isinstance(answer, dict):
+            msg = f"{method} {self.url}{path}: expected 200 or 201 with JSON, got {response.status} {reason}"
+            raise TargetError(msg)
+        return answer
+
+
+@dataclass
+class Target:
+    """One API of a server under test.
+
+    *base_url* is connected to, *host* is what the Host header says, *keys* authenticate the party that owns the
+    jobs. Without *states* the target supplies no jobs, and the checks that need one are skipped.
+    """
+
+    api: Api
+    base_url: str
+    keys: Keys
+    host: str | None = None
+    states: ProviderStates | None = None
+    timeout: float = 10.0
+    settle: float = 2.0
+    wire: Wire = field(init=False, repr=False)
+    _minted: dict[str, Keys] = field(default_factory=dict, repr=False)
+    _retired: list[str] = field(default_factory=list, repr=False)
+    _abilities: Mapping[str, Any] | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        self.wire = self.new_wire()
+
+    @property
+    def address(self) -> Address:
+        """Return where the target listens."""
+        return Address.parse(self.base_url)
+
+    @property
+    def authority(self) -> str:
+        """Return the Host header that the jobs of *keys* are reached under."""
+        return self.host or self.address.authority
+
+    def new_wire(self) -> Wire:
+        """Return a connection of its own, for requests at the same time."""
+        return Wire(self.address, self.timeout)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.wire.close()
+        if self.states is not None:
+            self.states.close()
+
+    def new_job(self, operation: Operation, state: str, owner: str = "self") -> Job:
+        """Make a fresh job; raise CannotSupplyError where the target cannot."""
+        if self.states is None:
+            msg = "no provider states given, so no job in a known state can be had"
+            raise CannotSupplyError(msg)
+        known = self._ability("operations").get(operation.name, {}).get("states", ())
+        if state not in known:
+            msg = f"the target's provider states do not list state {state} for {operation.key}"
+            raise CannotSupplyError(msg)
+        return self.states.new_job(operation, state, owner)
+
+    def state(self, operation: Operation, job_id: str) -> str:
+        """Read the state of a job back."""
+        if self.states is None:
+            msg = "no provider states given, so no state can be read back"
+            raise CannotSupplyError(msg)
+        return self.states.state(operation, job_id)
+
+    def settled_state(self, operation: Operation, job_id: str, wanted: str, within: float) -> str:
+        """Read the state until it is *wanted* or *within* seconds have passed; return the last one."""
+        deadline = time.monotonic() + within
+        pause = 0.01
+        while (state := self.state(operation, job_id)) != wanted and time.monotonic() < deadline:
+            time.sleep(pause)
+            pause = min(pause * 2, 0.2)
+        return state
+
+    def credentials(self, kind: str) -> Keys:
+        """Return the credentials of *kind*: the target's own where they are of it, else from the provider states."""
+        own = {"none": True, "good": self.keys.key_id and self.keys.secret_key, "token": self.keys.token}
+        if own.get(kind):
+            return self.keys
+        if kind not in self._minted:
+            if self.states is None:
+                msg = f"no provider states given, so no {kind} credential can be had"
+                raise CannotSupplyError(msg)
+            if kind not in self._ability("credentials"):
+                msg = f"the target's provider states do not list {kind} credentials"
+                raise CannotSupplyError(msg)
+            self._minted[kind] = self.states.credentials(self.api.name, kind)
+        return self._minted[kind]
+
+    def renew(self, kind: str) -> None:
+        """Forget the credentials of *kind*, so that the next use asks for fresh ones."""
+        self._retired.extend(self._minted.pop(kind).secrets())
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return every secret in use, for redaction."""
+        minted = [secret for keys in (self.keys, *self._minted.values()) for secret in keys.secrets()]
+        return (*minted, *self._retired)
+
+    def _ability(self, name: str) -> Any:
+        if self._abilities is None and self.states is not None:
+            self._abilities = self.states.abilities(self.api.name)
+        return (self._abilities or {}).get(name, {})

@@ -1,0 +1,188 @@
+"""Send a request exactly as written and read the answer.
+
+A client library normalises targets and refuses what a suite must send, so the bytes are written here; only the
+parsing of answers is left to h11.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from contextlib import suppress
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import h11
+
+MAX_BODY = 1 << 20
+_CHUNK = 65536
+
+
+class NoAnswerError(Exception):
+    """The connection was made, and no complete answer came."""
+
+
+class TargetLostError(Exception):
+    """No connection to the target can be made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request: *target* is the raw request target, *headers* are sent in order as given."""
+
+    method: str
+    target: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes = b""
+
+    def header(self, name: str) -> str | None:
+        """Return the first header of that name, in any case, or None."""
+        return next((value for key, value in self.headers if key.lower() == name.lower()), None)
+
+    def to_bytes(self) -> bytes:
+        """Write the request as it goes over the wire."""
+        lines = [f"{self.method} {self.target} HTTP/1.1", *(f"{key}: {value}" for key, value in self.headers)]
+        return ("\r\n".join(lines) + "\r\n\r\n").encode("utf-8") + self.body
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One answer, its header names in lower case."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+    def header(self, name: str) -> str | None:
+        """Return the first header of that name, in any case, or None."""
+        return next((value for key, value in self.headers if key == name.lower()), None)
+
+    @property
+    def media_type(self) -> str:
+        """Return the media type without parameters, in lower case."""
+        return (self.header("content-type") or "").partition(";")[0].strip().lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a target listens, taken from its base URL."""
+
+    scheme: str
+    hostname: str
+    port: int
+    prefix: str
+
+    @classmethod
+    def parse(cls, base_url: str) -> Address:
+        """Take *base_url* apart; raise ValueError where it is none."""
+        parts = urlsplit(base_url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+            msg = f"expected a base URL such as http://127.0.0.1:8601, got {base_url!r}"
+            raise ValueError(msg)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        return cls(parts.scheme, parts.hostname, port, parts.path.rstrip("/"))
+
+    @property
+    def authority(self) -> str:
+        """Return the Host header of this address."""
+        default = 443 if self.scheme == "https" else 80
+        host = f"[{self.hostname}]" if ":" in self.hostname else self.hostname
+        return host if self.port == default else f"{host}:{self.port}"
+
+
+@dataclass
+class Wire:
+    """One keep-alive connection to *address*; *timeout* is in seconds, for each step of an exchange."""
+
+    address: Address
+    timeout: float = 10.0
+    tls: ssl.SSLContext | None = None
+    _socket: socket.socket | None = field(default=None, repr=False)
+    _parser: h11.Connection | None = field(default=None, repr=False)
+
+    def send(self, request: Request) -> Response:
+        """Send *request* and return the answer.
+
+        A connection that the server closed while idle is opened anew, once. Raises NoAnswerError where the
+        server accepts the connection and does not answer, TargetLostError where it accepts none.
+        """
+        reused = self._socket is not None
+        try:
+            return self._exchange(request)
+        except NoAnswerError:
+            self.close()
+            if not reused:
+                raise
+        try:
+            return self._exchange(request)
+        except NoAnswerError:
+            self.close()
+            raise
+
+    def send_nothing(self) -> None:
+        """Only connect; raise TargetLostError where that fails."""
+        self._connect()
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection; the next request opens another."""
+        if self._socket is not None:
+            with suppress(OSError):
+                self._socket.close()
+        self._socket = self._parser = None
+
+    def _connect(self) -> tuple[socket.socket, h11.Connection]:
+        if self._socket is None or self._parser is None:
+            address = self.address
+            try:
+                raw = socket.create_connection((address.hostname, address.port), timeout=self.timeout)
+                raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                if address.scheme == "https":
+                    context = self.tls or ssl.create_default_context()
+                    raw = context.wrap_socket(raw, server_hostname=address.hostname)
+            except OSError as error:
+                msg = f"no connection to {address.scheme}://{address.authority}: {error}"
+                raise TargetLostError(msg) from error
+            self._socket, self._parser = raw, h11.Connection(h11.CLIENT)
+        return self._socket, self._parser
+
+    def _exchange(self, request: Request) -> Response:
+        connection, parser = self._connect()
+        # h11 must know the method to parse the answer; what it would write is thrown away.
+        parser.send(h11.Request(method=request.method, target="/", headers=[("Host", "h11.invalid")]))
+        parser.send(h11.EndOfMessage())
+        try:
+            # A server may answer and close before a large body is through: the answer still counts.
+            with suppress(BrokenPipeError, ConnectionResetError):
+                connection.sendall(request.to_bytes())
+            return self._read(connection, parser)
+        except (OSError, h11.RemoteProtocolError) as error:
+            msg = f"no answer from {self.address.scheme}://{self.address.authority}: {error}"
+            raise NoAnswerError(msg) from error
+
+    def _read(self, connection: socket.socket, parser: h11.Connection) -> Response:
+        head: h11.Response | None = None
+        body = bytearray()
+        while True:
+            event = parser.next_event()
+            if event is h11.NEED_DATA:
+                parser.receive_data(connection.recv(_CHUNK))
+            elif isinstance(event, h11.Response):
+                head = event
+            elif isinstance(event, h11.Data):
+                body += event.data
+                if len(body) > MAX_BODY:
+                    self.close()
+                    msg = f"an answer of more than {MAX_BODY} bytes"
+                    raise NoAnswerError(msg)
+            elif isinstance(event, h11.EndOfMessage) and head is not None:
+                break
+            elif isinstance(event, h11.ConnectionClosed):
+                msg = "the connection was closed before an answer came"
+                raise NoAnswerError(msg)
+        if parser.our_state is h11.DONE and parser.their_state is h11.DONE:
+            parser.start_next_cycle()
+        else:
+            self.close()
+        headers = tuple((key.decode("latin-1"), value.decode("latin-1")) for key, value in head.headers)
+        return Response(head.status_code, headers, bytes(body))
