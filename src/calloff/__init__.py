@@ -1,1 +1,90 @@
-"""Cancel cloud jobs safely, and prove that a server cancels as its contract says."""
+"""Cancel cloud jobs safely, and prove that a server cancels as its contract says.
+
+The public names are loaded when first used: a command that needs no HTTP library does not wait for one.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from calloff.clients import (
+        AsyncHuaweiCloudDliClient,
+        AsyncOtcDliClient,
+        AsyncTencentCiClient,
+        CancelAccepted,
+        HuaweiCloudDliClient,
+        OtcDliClient,
+        TencentCiClient,
+    )
+    from calloff.credentials import AccessKey, IamPassword, TemporaryKey, Token
+    from calloff.errors import (
+        AnswerTimeoutError,
+        ApiError,
+        AuthenticationError,
+        CalloffError,
+        CredentialError,
+        InvalidInputError,
+        MissingExtraError,
+        NoAnswerError,
+        PermissionDeniedError,
+        RefusedError,
+        ServerError,
+        ThrottledError,
+        UnexpectedAnswerError,
+        UnreachableError,
+    )
+
+    __version__: str
+
+__all__ = [
+    "AccessKey",
+    "AnswerTimeoutError",
+    "ApiError",
+    "AsyncHuaweiCloudDliClient",
+    "AsyncOtcDliClient",
+    "AsyncTencentCiClient",
+    "AuthenticationError",
+    "CalloffError",
+    "CancelAccepted",
+    "CredentialError",
+    "HuaweiCloudDliClient",
+    "IamPassword",
+    "InvalidInputError",
+    "MissingExtraError",
+    "NoAnswerError",
+    "OtcDliClient",
+    "PermissionDeniedError",
+    "RefusedError",
+    "ServerError",
+    "TemporaryKey",
+    "TencentCiClient",
+    "ThrottledError",
+    "Token",
+    "UnexpectedAnswerError",
+    "UnreachableError",
+    "__version__",
+]
+
+_CREDENTIALS = frozenset({"AccessKey", "IamPassword", "TemporaryKey", "Token"})
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object
+    if name == "__version__":
+        from importlib.metadata import version
+
+        value = version("calloff")
+    else:
+        other = "credentials" if name in _CREDENTIALS else "clients"
+        module = "errors" if name.endswith("Error") else other
+        value = getattr(import_module(f"calloff.{module}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

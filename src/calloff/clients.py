@@ -1,0 +1,431 @@
+"""What programs import: a client per API, synchronous and asynchronous, that cancels a job or says why not.
+
+    with OtcDliClient(region="eu-de", project_id="…", credentials=AccessKey("…", "…")) as client:
+        client.cancel_sql_job("…")
+
+Accepted is not cancelled: a method that returns says that the service took the request. Read the state of the
+job to know more. Nothing is sent twice, but for one case: a token of IAM that the gateway calls ended is
+renewed once, and the request, which was refused, is sent again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack, cast
+
+from calloff.answers import parse_json, problem, refusal, request_id, token_ended
+from calloff.apis import APIS, ApiName, Operation
+from calloff.credentials import (
+    AccessKey,
+    DliCredential,
+    IamPassword,
+    KeyCredential,
+    SigningCredential,
+    TemporaryKey,
+    Token,
+)
+from calloff.errors import ApiError, InvalidInputError, RefusedError, UnexpectedAnswerError
+from calloff.iam import AsyncTokenCache, TokenCache, TokenSource, token_source
+from calloff.prepare import (
+    PreparedRequest,
+    check_credential,
+    checked,
+    checked_host,
+    own_endpoint,
+    prepare,
+    public_endpoint,
+)
+from calloff.transport import (
+    Answer,
+    AsyncHttpTransport,
+    AsyncSender,
+    HttpTransport,
+    Sender,
+    Verify,
+    tls_context,
+)
+
+if TYPE_CHECKING:
+    from calloff_clients.huaweicloud_dli.models import SqlCancelResult as HuaweiCloudSqlCancelResult
+    from calloff_clients.otc_dli.models import BatchCancelResult, SqlCancelResult
+
+    CancelAnswer = BatchCancelResult | SqlCancelResult | HuaweiCloudSqlCancelResult
+
+DEFAULT_TIMEOUT = 30.0
+_MAX_TIMEOUT = 86400.0
+
+
+@dataclass(frozen=True, slots=True)
+class CancelAccepted:
+    """The service took the request to cancel; that the job is cancelled by now is not said.
+
+    ``operation`` is written as in ``otc-dli/cancelSqlJob``; ``request_id`` is what the vendor's support
+    asks for (empty where none came), ``answer`` the body as the generated model, None where there was none.
+    """
+
+    operation: str
+    job_id: str
+    request_id: str
+    status: int
+    answer: CancelAnswer | None = None
+
+
+class ClientOptions(TypedDict, total=False):
+    """What every client takes by keyword besides its own arguments.
+
+    timeout: seconds that one call may take in all, connecting and fetching a token included; 30 by default.
+    base_url: a server to talk to instead of the vendor's, such as a mock or a gateway.
+    host: Host header to send to it. By default CI is still told the bucket's own host, as the host names the
+        bucket; the DLI APIs are told the host of ``base_url``.
+    allow_http: send credentials in clear text to a ``http://`` server that is not this machine.
+    verify: a file of CA certificates for a private CA, or an ``ssl.SSLContext``.
+    clock: returns Unix seconds; the time of signatures and tokens.
+    """
+
+    timeout: float
+    base_url: str | None
+    host: str | None
+    allow_http: bool
+    verify: Verify
+    clock: Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One checked call: operation, job, path parameters, and the moment at which it must have ended."""
+
+    operation: Operation
+    job_id: str
+    ids: dict[str, str]
+    deadline: float
+
+
+class _Core:
+    """All of a client but its I/O: it says what to send, and what an answer means."""
+
+    def __init__(
+        self,
+        api: ApiName,
+        parts: dict[str, str],
+        credential: DliCredential,
+        *,
+        project_id: str = "",
+        timeout: float = DEFAULT_TIMEOUT,
+        base_url: str | None = None,
+        host: str | None = None,
+        allow_http: bool = False,
+        verify: Verify = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.api, self.clock = APIS[api], clock
+        self.timeout = _checked_timeout(timeout)
+        public = public_endpoint(self.api, parts)
+        if base_url is not None:
+            default = public.host if "bucket" in parts else None
+            self.endpoint = own_endpoint(base_url, host=host or default, allow_http=allow_http)
+        elif host is not None:
+            raise InvalidInputError(
+                f"host={checked_host(host)!r} goes with base_url; alone it has no meaning"
+            )
+        else:
+            self.endpoint = public
+        self.ids: dict[str, str] = {}
+        if api != "tencent-ci":
+            pattern = self.api.operations["cancelSqlJob"].patterns["project_id"]
+            self.ids["project_id"] = checked("project_id", project_id, pattern)
+        self.credential = credential
+        self.token_source: TokenSource | None = None
+        if isinstance(credential, IamPassword):
+            self.token_source = token_source(
+                credential,
+                api=api,
+                region=parts["region"],
+                project_id=project_id,
+                base_url=base_url,
+                allow_http=allow_http,
+            )
+        schemes = {self.endpoint.scheme, self.token_source.endpoint.scheme if self.token_source else ""}
+        self.tls = tls_context(verify) if "https" in schemes or verify is not None else None
+
+    def call(self, name: str, job_id: str, timeout: float | None) -> _Call:
+        """Check one call before anything is fetched for it; its deadline begins to run."""
+        seconds = self.timeout if timeout is None else _checked_timeout(timeout)
+        operation = self.api.operations[name]
+        parameter = operation.job_parameter
+        ids = {**self.ids, parameter: checked(parameter, job_id, operation.patterns[parameter])}
+        return _Call(operation, job_id, ids, time.monotonic() + seconds)
+
+    def prepare(self, call: _Call, token: Token | None) -> PreparedRequest:
+        """Prepare one call, signed for this moment, or with ``token`` where the credential is a user."""
+        # A user always comes with a source of tokens, so here it has a token.
+        credential = token or cast("SigningCredential", self.credential)
+        return prepare(
+            call.operation, call.ids, endpoint=self.endpoint, credential=credential, now=self.clock()
+        )
+
+    def outcome(self, call: _Call, request: PreparedRequest, answer: Answer) -> CancelAccepted | ApiError:
+        """Read an answer: the acceptance, or the error to raise."""
+        if answer.status != 200:
+            return problem(request, answer, now=self.clock())
+        members: dict[str, Any] | None = None
+        if answer.body:
+            # An acceptance of CI has no body: whatever this is, CI did not write it.
+            members = None if self.api.name == "tencent-ci" else _json_object(answer)
+            if members is None:
+                why = "the body is not the documented one"
+                return refusal(UnexpectedAnswerError, request, answer, why, {})
+            if (error := _hidden_failure(call.operation, request, answer, members)) is not None:
+                return error
+        return CancelAccepted(
+            call.operation.key,
+            call.job_id,
+            request_id(answer),
+            answer.status,
+            _model(call.operation, members),
+        )
+
+
+def _checked_timeout(timeout: float) -> float:
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
+        raise InvalidInputError(f"timeout must be a number of seconds, not {type(timeout).__name__}")
+    if not 0 < timeout <= _MAX_TIMEOUT:  # false for NaN, too
+        raise InvalidInputError(
+            f"timeout must be above 0 and at most {_MAX_TIMEOUT:g} seconds; got {timeout}"
+        )
+    return float(timeout)
+
+
+def _json_object(answer: Answer) -> dict[str, Any] | None:
+    if not answer.complete or answer.header("Content-Encoding") not in ("", "identity"):
+        return None
+    try:
+        parsed = parse_json(answer.body)
+    except ValueError:
+        return None
+    return parsed if isinstance(parsed, dict) else None
+
+
+def _hidden_failure(
+    operation: Operation, request: PreparedRequest, answer: Answer, members: dict[str, Any]
+) -> ApiError | None:
+    """Find a failure inside of a 200. All members may be absent: the pages call them not mandatory."""
+    if operation.name == "cancelSqlJob" and members.get("is_success", True) is not True:
+        return refusal(RefusedError, request, answer, "is_success is not true", members)
+    if members.get("error_code"):
+        return refusal(RefusedError, request, answer, "an error code in a 200", members)
+    if operation.name == "cancelBatchJob" and members.get("msg") not in (None, "deleted"):
+        return refusal(UnexpectedAnswerError, request, answer, 'msg is not "deleted"', members)
+    return None
+
+
+def _model(operation: Operation, members: dict[str, Any] | None) -> CancelAnswer | None:
+    """Read the body as the generated model; imported here, as a CI client never needs one."""
+    if members is None:
+        return None
+    if operation.api == "huaweicloud-dli":
+        from calloff_clients.huaweicloud_dli.models import SqlCancelResult as Model
+
+        return Model.from_dict(members)
+    from calloff_clients.otc_dli.models import BatchCancelResult, SqlCancelResult
+
+    model = BatchCancelResult if operation.name == "cancelBatchJob" else SqlCancelResult
+    return model.from_dict(members)
+
+
+class _Client:
+    """Runs a core synchronously; may be shared by threads."""
+
+    def __init__(self, core: _Core) -> None:
+        self._core = core
+        self._sender: Sender = HttpTransport(core.tls)
+        source = core.token_source
+        self._tokens = TokenCache(source, self._sender, core.clock) if source else None
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._sender.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._core.endpoint.host_header})"
+
+    def _cancel(self, name: str, job_id: str, timeout: float | None) -> CancelAccepted:
+        core, tokens = self._core, self._tokens
+        call = core.call(name, job_id, timeout)
+        token = tokens.get(deadline=call.deadline) if tokens else None
+        request = core.prepare(call, token)
+        outcome = core.outcome(call, request, self._sender.send(request, deadline=call.deadline))
+        if tokens and token_ended(outcome):
+            request = core.prepare(call, tokens.get(deadline=call.deadline, refused=token))
+            outcome = core.outcome(call, request, self._sender.send(request, deadline=call.deadline))
+        return _result(outcome)
+
+
+class _AsyncClient:
+    """Runs a core asynchronously, in one event loop."""
+
+    def __init__(self, core: _Core) -> None:
+        self._core = core
+        self._sender: AsyncSender = AsyncHttpTransport(core.tls)
+        source = core.token_source
+        self._tokens = AsyncTokenCache(source, self._sender, core.clock) if source else None
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._sender.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._core.endpoint.host_header})"
+
+    async def _cancel(self, name: str, job_id: str, timeout: float | None) -> CancelAccepted:
+        core, tokens = self._core, self._tokens
+        call = core.call(name, job_id, timeout)
+        token = await tokens.get(deadline=call.deadline) if tokens else None
+        request = core.prepare(call, token)
+        outcome = core.outcome(call, request, await self._sender.send(request, deadline=call.deadline))
+        if tokens and token_ended(outcome):
+            request = core.prepare(call, await tokens.get(deadline=call.deadline, refused=token))
+            outcome = core.outcome(call, request, await self._sender.send(request, deadline=call.deadline))
+        return _result(outcome)
+
+
+def _result(outcome: CancelAccepted | ApiError) -> CancelAccepted:
+    if isinstance(outcome, ApiError):
+        raise outcome
+    return outcome
+
+
+def _ci(bucket: str, region: str, credentials: KeyCredential, options: ClientOptions) -> _Core:
+    check_credential("tencent-ci", credentials, (AccessKey, TemporaryKey))
+    return _Core("tencent-ci", {"bucket": bucket, "region": region}, credentials, **options)
+
+
+def _dli(
+    api: ApiName, region: str, project_id: str, credentials: DliCredential, options: ClientOptions
+) -> _Core:
+    check_credential(api, credentials, (AccessKey, TemporaryKey, Token, IamPassword))
+    return _Core(api, {"region": region}, credentials, project_id=project_id, **options)
+
+
+class TencentCiClient(_Client):
+    """Cancels jobs of Tencent Cloud CI.
+
+    ``bucket`` is the full name, ``<name>-<APPID>``; ``region`` a code such as ``ap-beijing``.
+
+    Making a client raises InvalidInputError for a value that is none; nothing is sent yet.
+    """
+
+    def __init__(
+        self, *, bucket: str, region: str, credentials: KeyCredential, **options: Unpack[ClientOptions]
+    ) -> None:
+        super().__init__(_ci(bucket, region, credentials, options))
+
+    def cancel_inventory_trigger_job(self, job_id: str, *, timeout: float | None = None) -> CancelAccepted:
+        """Cancel a batch data-processing job; raise CalloffError otherwise."""
+        return self._cancel("cancelInventoryTriggerJob", job_id, timeout)
+
+    def cancel_ai_job(self, job_id: str, *, timeout: float | None = None) -> CancelAccepted:
+        """Cancel an AI content-recognition job that has not begun; raise CalloffError otherwise."""
+        return self._cancel("cancelAiJob", job_id, timeout)
+
+
+class OtcDliClient(_Client):
+    """Cancels jobs of Open Telekom Cloud DLI.
+
+    ``region`` is a code such as ``eu-de``, ``project_id`` the id of the region's project.
+
+    Making a client raises InvalidInputError for a value that is none; nothing is sent yet.
+    """
+
+    def __init__(
+        self, *, region: str, project_id: str, credentials: DliCredential, **options: Unpack[ClientOptions]
+    ) -> None:
+        super().__init__(_dli("otc-dli", region, project_id, credentials, options))
+
+    def cancel_batch_job(self, batch_id: str, *, timeout: float | None = None) -> CancelAccepted:
+        """Cancel a Spark batch job, which then ends as ``dead``; raise CalloffError otherwise."""
+        return self._cancel("cancelBatchJob", batch_id, timeout)
+
+    def cancel_sql_job(self, job_id: str, *, timeout: float | None = None) -> CancelAccepted:
+        """Cancel a SQL job; raise CalloffError otherwise."""
+        return self._cancel("cancelSqlJob", job_id, timeout)
+
+
+class HuaweiCloudDliClient(_Client):
+    """Cancels jobs of Huawei Cloud DLI.
+
+    ``region`` is a code such as ``cn-north-4``, ``project_id`` the id of the region's project.
+
+    Making a client raises InvalidInputError for a value that is none; nothing is sent yet.
+    """
+
+    def __init__(
+        self, *, region: str, project_id: str, credentials: DliCredential, **options: Unpack[ClientOptions]
+    ) -> None:
+        super().__init__(_dli("huaweicloud-dli", region, project_id, credentials, options))
+
+    def cancel_sql_job(self, job_id: str, *, timeout: float | None = None) -> CancelAccepted:
+        """Cancel a SQL job; raise CalloffError otherwise."""
+        return self._cancel("cancelSqlJob", job_id, timeout)
+
+
+class AsyncTencentCiClient(_AsyncClient):
+    """Cancels jobs of Tencent Cloud CI, asynchronously; see its synchronous twin."""
+
+    def __init__(
+        self, *, bucket: str, region: str, credentials: KeyCredential, **options: Unpack[ClientOptions]
+    ) -> None:
+        super().__init__(_ci(bucket, region, credentials, options))
+
+    async def cancel_inventory_trigger_job(
+        self, job_id: str, *, timeout: float | None = None
+    ) -> CancelAccepted:
+        """Cancel a batch data-processing job; raise CalloffError otherwise."""
+        return await self._cancel("cancelInventoryTriggerJob", job_id, timeout)
+
+    async def cancel_ai_job(self, job_id: str, *, timeout: float | None = None) -> CancelAccepted:
+        """Cancel an AI content-recognition job that has not begun; raise CalloffError otherwise."""
+        return await self._cancel("cancelAiJob", job_id, timeout)
+
+
+class AsyncOtcDliClient(_AsyncClient):
+    """Cancels jobs of Open Telekom Cloud DLI, asynchronously; see its synchronous twin."""
+
+    def __init__(
+        self, *, region: str, project_id: str, credentials: DliCredential, **options: Unpack[ClientOptions]
+    ) -> None:
+        super().__init__(_dli("otc-dli", region, project_id, credentials, options))
+
+    async def cancel_batch_job(self, batch_id: str, *, timeout: float | None = None) -> CancelAccepted:
+        """Cancel a Spark batch job, which then ends as ``dead``; raise CalloffError otherwise."""
+        return await self._cancel("cancelBatchJob", batch_id, timeout)
+
+    async def cancel_sql_job(self, job_id: str, *, timeout: float | None = None) -> CancelAccepted:
+        """Cancel a SQL job; raise CalloffError otherwise."""
+        return await self._cancel("cancelSqlJob", job_id, timeout)
+
+
+class AsyncHuaweiCloudDliClient(_AsyncClient):
+    """Cancels jobs of Huawei Cloud DLI, asynchronously; see its synchronous twin."""
+
+    def __init__(
+        self, *, region: str, project_id: str, credentials: DliCredential, **options: Unpack[ClientOptions]
+    ) -> None:
+        super().__init__(_dli("huaweicloud-dli", region, project_id, credentials, options))
+
+    async def cancel_sql_job(self, job_id: str, *, timeout: float | None = None) -> CancelAccepted:
+        """Cancel a SQL job; raise CalloffError otherwise."""
+        return await self._cancel("cancelSqlJob", job_id, timeout)
