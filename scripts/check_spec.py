@@ -71,6 +71,11 @@ OPERATIONS: dict[str, dict[str, tuple[str, str]]] = {
     },
 }
 
+# Extensions that list facts, each row with a source of its own.
+FACT_LISTS = frozenset({"x-companion-headers", "x-error-codes", "x-job-states", "x-permissions"})
+# How a companion header may be required.
+NEEDS = frozenset({"always", "conditional", "optional", "never"})
+
 # The members of an error body that hold its code, by the schema an error-code table names.
 CODE_MEMBERS = {"CiError": "Code", "DliError": "error_code", "GatewayError": "error_code"}
 
@@ -227,7 +232,12 @@ def valid_openapi(document: Document, _: Context) -> Iterator[Finding]:
     """Be a valid document of OpenAPI 3.1.1."""
     if document.data.get("openapi") != "3.1.1":
         yield Finding("#/openapi", f"expected version 3.1.1, found {document.data.get('openapi')}")
-    for error in OpenAPIV31SpecValidator(document.data).iter_errors():
+    numbers = [
+        (place, key) for place, node, _map in document.nodes for key in node if not isinstance(key, str)
+    ]
+    for place, key in numbers:
+        yield Finding(pointer(*place, key), f"key is not text, quote it: {key}")
+    for error in [] if numbers else OpenAPIV31SpecValidator(document.data).iter_errors():
         yield Finding(pointer(*error.absolute_path), error.message.splitlines()[0])
 
 
@@ -350,11 +360,17 @@ def extensions_are_registered(document: Document, context: Context) -> Iterator[
 
 
 def facts_have_provenance(document: Document, _: Context) -> Iterator[Finding]:
-    """Say for every operation, server, parameter, header, response, schema and scheme where it comes from."""
+    """Say where every fact comes from.
+
+    Facts are operations, servers, parameters, headers, responses, schemas, schemes, and the rows of the `x-` lists.
+    """
     facts: list[tuple[Place, Json]] = [*document.operations]
     facts += document.components("parameters", "headers", "responses", "schemas", "securitySchemes")
     facts += [(("servers", index), server) for index, server in enumerate(document.data.get("servers", []))]
-    facts += [place_and_node for place_and_node in document.parameters() if place_and_node[1]]
+    facts += [(place, parameter) for place, parameter in document.parameters() if parameter]
+    for place, node, is_map in document.nodes:
+        for key in () if is_map else sorted(FACT_LISTS & node.keys()):
+            facts += [((*place, key, index), row) for index, row in enumerate(node[key])]
     for place, fact in facts:
         if not fact.get("x-provenance"):
             yield Finding(pointer(*place), "lacks x-provenance")
@@ -498,10 +514,19 @@ def job_states_make_sense(document: Document, _: Context) -> Iterator[Finding]:
                 yield Finding(where, "needs meaning, and final, cancellable and cancelled as true or false")
             elif (state["final"] and state["cancellable"]) or (state["cancelled"] and not state["final"]):
                 yield Finding(where, "a final state is not cancellable, and the cancelled one is final")
-            if not state.get("x-provenance"):
-                yield Finding(where, "lacks x-provenance")
         if states and sum(state.get("cancelled") is True for state in states) != 1:
             yield Finding(pointer(*place, "x-job-states"), "exactly one state is where a cancelled job ends")
+
+
+def companions_say_when(document: Document, _: Context) -> Iterator[Finding]:
+    """Name each companion header, describe it, and say when it is needed."""
+    for place, node, is_map in document.nodes:
+        for index, row in enumerate([] if is_map else node.get("x-companion-headers", [])):
+            if not row.get("name") or not row.get("description") or row.get("required") not in NEEDS:
+                where = pointer(*place, "x-companion-headers", index)
+                yield Finding(
+                    where, f"needs name, description, and required as one of {', '.join(sorted(NEEDS))}"
+                )
 
 
 Rule = Callable[[Document, Context], Iterator[Finding]]
@@ -528,6 +553,7 @@ RULES: tuple[Rule, ...] = (
     error_codes_are_consistent,
     responses_stay_open,
     job_states_make_sense,
+    companions_say_when,
 )
 
 

@@ -31,7 +31,9 @@ check_spec = _load()
 
 FACT = {"source": "PAGE", "locator": "Table 1", "read": "2026-01-31", "status": "documented"}
 CONTEXT = check_spec.Context(
-    keys=frozenset({"x-provenance", "x-job-states", "x-error-codes", "x-known-values"}),
+    keys=frozenset(
+        {"x-provenance", "x-job-states", "x-error-codes", "x-known-values", "x-companion-headers"}
+    ),
     sources=frozenset({"PAGE", "CALLOFF"}),
     anchors=frozenset({"silent-points.yaml#ci-unknown-job"}),
 )
@@ -107,6 +109,8 @@ components:
       x-provenance: [FACT]
   securitySchemes:
     Key: {type: apiKey, in: header, name: Authorization, x-provenance: [FACT]}
+x-companion-headers:
+  - {name: Host, required: always, description: The host., x-provenance: [FACT]}
 x-error-codes:
   - {schema: CiError, codes: [{code: InvalidUrl, status: 404, meaning: No such URL.}], x-provenance: [FACT]}
 """)
@@ -162,6 +166,13 @@ INFERRED = {**FACT, "source": "CALLOFF", "status": "inferred"}
 # rule, what is wrong, how to break the good document, where the finding is, a piece of its message
 FAULTS: list[tuple[str, str, Breaker, str, str]] = [
     ("valid_openapi", "no title", drop("info", "title"), "#/info", "title"),
+    (
+        "valid_openapi",
+        "status without quotation marks",
+        put(*BATCH, "responses", 404, {"description": "Not found."}),
+        "#/paths/~1inventorytriggerjob~1{jobId}/put/responses/404",
+        "quote it",
+    ),
     ("valid_openapi", "other version", put("openapi", "3.1.0"), "#/openapi", "3.1.0"),
     (
         "references_stay_inside",
@@ -346,6 +357,9 @@ FAULTS: list[tuple[str, str, Breaker, str, str]] = [
             ("#/components/responses/NotFound", NOT_FOUND),
             ("#/components/schemas/CiError", SCHEMA),
             ("#/components/securitySchemes/Key", ("components", "securitySchemes", "Key")),
+            ("#/paths/~1inventorytriggerjob~1{jobId}/put/x-job-states/1", STATE),
+            ("#/x-error-codes/0", ("x-error-codes", 0)),
+            ("#/x-companion-headers/0", ("x-companion-headers", 0)),
         )
     ],
     *[
@@ -462,18 +476,21 @@ FAULTS: list[tuple[str, str, Breaker, str, str]] = [
     ),
     (
         "job_states_make_sense",
-        "no source",
-        drop(*STATE, "x-provenance"),
-        "#/paths/~1inventorytriggerjob~1{jobId}/put/x-job-states/1",
-        "lacks",
-    ),
-    (
-        "job_states_make_sense",
         "no cancelled state",
         put(*STATE, "cancelled", False),
         "#/paths/~1inventorytriggerjob~1{jobId}/put/x-job-states",
         "exactly one",
     ),
+    *[
+        (
+            "companions_say_when",
+            f"{key} {value!r}",
+            put("x-companion-headers", 0, key, value),
+            "#/x-companion-headers/0",
+            key,
+        )
+        for key, value in (("required", True), ("name", ""), ("description", ""))
+    ],
 ]
 
 
@@ -525,7 +542,7 @@ def test_names_in_maps_are_no_extensions() -> None:
 
     keys = {key for _, node, is_map in document.nodes if not is_map for key in node if key.startswith("x-")}
 
-    assert keys == {"x-provenance", "x-job-states", "x-error-codes", "x-known-values"}
+    assert keys == CONTEXT.keys
 
 
 def test_registered_key_without_use_is_named() -> None:
