@@ -123,7 +123,7 @@ def command(
 
     from calloff.verify.catalogue import load_catalogue
     from calloff.verify.engine import LAYERS, Run
-    from calloff.verify.target import TargetError
+    from calloff.verify.target import TargetError, announced_targets
     from calloff.verify.wire import TargetLostError
 
     console = Console(file=sys.stdout, soft_wrap=not sys.stdout.isatty(), highlight=False)
@@ -132,7 +132,7 @@ def command(
     with ExitStack() as stack:
         if mock:
             announcement = _start_mock(stack, apis, choices, mutant)
-            targets = targets_of(announcement, settle=settle, timeout=timeout)
+            targets = announced_targets(announcement, settle=settle, timeout=timeout)
         else:
             try:
                 targets = [
@@ -145,26 +145,6 @@ def command(
     status = run.exit_status(strict=strict)
     _report(run, status, report_dir, console)
     sys.exit(status)
-
-
-def targets_of(
-    announcement: Mapping[str, Any], *, settle: float = 2.0, timeout: float = 10.0
-) -> list[Target]:
-    """Return a target for each API of a mock's announcement."""
-    from calloff.verify.target import Keys, ProviderStates, Target
-
-    return [
-        Target(
-            APIS[name],
-            api["base_url"],
-            Keys.from_json({"project_id": api.get("project_id", ""), **api["credentials"]}),
-            api.get("host"),
-            ProviderStates(announcement["provider_states_url"], timeout),
-            timeout,
-            settle,
-        )
-        for name, api in announcement["apis"].items()
-    ]
 
 
 def _start_mock(

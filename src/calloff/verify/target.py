@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from calloff.apis import APIS
 from calloff.verify.wire import Address, NoAnswerError, Request, Wire
 
 if TYPE_CHECKING:
@@ -231,3 +232,25 @@ class Target:
         if self._abilities is None and self.states is not None:
             self._abilities = self.states.abilities(self.api.name)
         return (self._abilities or {}).get(name, {})
+
+
+def announced_targets(
+    announcement: Mapping[str, Any], *, settle: float = 2.0, timeout: float = 10.0
+) -> list[Target]:
+    """Return a target for each API that ``calloff mock --json``, or a server like it, announces.
+
+    *settle* and *timeout* are in seconds, as of Target.
+    """
+    return [
+        Target(
+            api,
+            (announced := announcement["apis"][name])["base_url"],
+            Keys.from_json({"project_id": announced.get("project_id", ""), **announced["credentials"]}),
+            announced.get("host"),
+            ProviderStates(announcement["provider_states_url"], timeout),
+            timeout,
+            settle,
+        )
+        for name, api in APIS.items()
+        if name in announcement["apis"]
+    ]

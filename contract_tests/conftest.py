@@ -1,0 +1,89 @@
+"""Where the suite runs: against --base-url, else against a mock in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from calloff.apis import APIS
+from calloff.verify.catalogue import load_catalogue
+from calloff.verify.session import Session
+from calloff.verify.target import Keys, ProviderStates, Target, announced_targets
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+
+Announcement = dict[str, Any]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("calloff")
+    group.addoption("--base-url", help="server under test; without it a mock is started")
+    group.addoption("--api", choices=list(APIS), help="the API that --base-url serves")
+    group.addoption("--host", help="Host header to send, where it differs from the base URL's")
+    group.addoption("--project-id", default="", help="project of the credentials (DLI)")
+    group.addoption("--provider-states", help="where the server supplies jobs in a wanted state")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if bool(config.getoption("--base-url")) != bool(config.getoption("--api")):
+        raise pytest.UsageError("--base-url and --api go together")
+
+
+@contextmanager
+def running_mock(*options: str) -> Iterator[Announcement]:
+    """Run ``calloff mock`` on free ports and yield its announcement."""
+    command = [sys.executable, "-m", "calloff.cli", "mock", "--json", "--port", "0", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603
+        try:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            line = process.stdout.readline()
+            if not line:
+                pytest.fail(f"the mock did not start: {process.stderr.read()}")
+            yield json.loads(line)
+        finally:
+            process.terminate()
+
+
+@pytest.fixture(scope="session")
+def start_mock() -> Callable[..., AbstractContextManager[Announcement]]:
+    return running_mock
+
+
+@pytest.fixture(scope="session")
+def sessions(request: pytest.FixtureRequest) -> Iterator[dict[str, Session]]:
+    """Give a session per API under test."""
+    config = request.config
+    if base_url := config.getoption("--base-url"):
+        yield {config.getoption("--api"): Session(_given_target(config, base_url), load_catalogue())}
+        return
+    with running_mock() as announcement:
+        targets = announced_targets(announcement)
+        yield {target.api.name: Session(target, load_catalogue()) for target in targets}
+        for target in targets:
+            target.close()
+
+
+def _given_target(config: pytest.Config, base_url: str) -> Target:
+    api = APIS[config.getoption("--api")]
+    url = config.getoption("--provider-states")
+    states = ProviderStates(url) if url else None
+    names = ("access_key", "secret_key", "security_token", "token")
+    given = {
+        name: os.environ[f"CALLOFF_{name.upper()}"]
+        for name in names
+        if f"CALLOFF_{name.upper()}" in os.environ
+    }
+    if given or states is None:
+        keys = Keys.from_json({**given, "project_id": config.getoption("--project-id")})
+    else:
+        keys = states.credentials(api.name, "good")
+    return Target(api, base_url, keys, config.getoption("--host"), states)
