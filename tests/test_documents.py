@@ -527,6 +527,34 @@ def test_wording_of_each_cloud_is_visible(name: str, words: list[str]) -> None:
     assert [word for word in words if word not in text] == []
 
 
+# ------------------------------------------------------------------------------------ what rests on the pages
+
+REQUIREMENTS = yaml.safe_load((ROOT / "spec" / "requirements.yaml").read_text(encoding="utf-8"))
+
+
+def test_sources_of_requirements_are_known() -> None:
+    text = (ROOT / "spec" / "SOURCES.md").read_text(encoding="utf-8")
+    known = set(re.findall(r"^\| `([A-Z0-9-]+)` \|", text, re.MULTILINE))
+    named = {source["source"] for row in REQUIREMENTS["requirements"] for source in row["sources"]}
+    named |= {page["page"].split()[0] for page in REQUIREMENTS["pages"]}
+
+    assert named - known == set()
+
+
+def test_sentences_said_to_be_described_are_in_the_document() -> None:
+    places = [
+        row["described"] for page in REQUIREMENTS["pages"] for row in page["sentences"] if "described" in row
+    ]
+
+    assert places
+    for place in places:
+        file, pointer = place.split("#/")
+        node: Any = DOCUMENTS[file.removesuffix(".openapi.yaml")]
+        for part in pointer.split("/"):
+            node = node[part.replace("~1", "/")]
+        assert node
+
+
 # -------------------------------------------------------------------------------------------- linters' lock
 
 
