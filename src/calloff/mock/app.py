@@ -71,11 +71,13 @@ class ApiApp:
             answer = steps.refused(exchange, Case.SERVER_FAULT)
         return steps.finish(exchange, answer)
 
+    def refuse(self, exchange: Exchange, case: Case) -> Answer:
+        """Answer a request that no operation refused."""
+        return self._unrouted.finish(exchange, self._unrouted.refused(exchange, case))
+
     def bad_request(self) -> Answer:
         """Answer bytes that are no HTTP request."""
-        exchange = self._exchange("GET", b"/", b"", [])
-        answer = self._unrouted.refused(exchange, Case.BAD_REQUEST)
-        return self._unrouted.finish(exchange, answer)
+        return self.refuse(self._exchange("GET", b"/", b"", []), Case.BAD_REQUEST)
 
     async def __call__(
         self,
@@ -155,10 +157,7 @@ def create_app(name: ApiName, state: ServerState, *, mutant: Mutant | None = Non
         state: jobs, keys, tokens, clock and dialect.
         mutant: a requirement to break; the correct server without.
     """
-    if name == "tencent-ci":
-        parts = ci_parts(state)
-    else:
-        parts = dli_parts(name, state)
+    parts = ci_parts(state) if name == "tencent-ci" else dli_parts(name, state)
     if mutant is not None:
         parts = mutant.bend(name, parts, state)
     return ApiApp(

@@ -26,7 +26,7 @@ class SilentPoint:
 
 def read_yaml(name: str) -> Any:
     """Read a YAML document of the contract, with the parser in C where PyYAML has it."""
-    import yaml  # noqa: PLC0415 - an extra
+    import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     return yaml.load(spec_path(name).read_bytes(), Loader=loader)  # noqa: S506 - both are safe loaders

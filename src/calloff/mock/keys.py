@@ -81,6 +81,10 @@ class Tokens:
         """Find a token by its whole text."""
         return self._tokens.get(value) or self._lasting.get(value)
 
+    def all(self) -> tuple[Token, ...]:
+        """Give every token."""
+        return (*self._lasting.values(), *self._tokens.values())
+
     def forget(self) -> None:
         """Drop every token that was handed out."""
         self._tokens.clear()

@@ -164,17 +164,19 @@ class SignatureSteps:
     body: Callable[[Exchange, Claim], tuple[bytes, ...]]  # each of them may be meant
     sign: Callable[[Claim, Key, tuple[bytes, bytes, bytes, bytes, bytes]], str]
     equal: Callable[[str, str], bool]
+    verify: Callable[[SignatureSteps, Exchange, Claim, Key], bool]
 
-    def verify(self, exchange: Exchange, claim: Claim, key: Key) -> bool:
-        """Compute the signature of what arrived and compare it with the one that came along."""
-        method = self.method(exchange, claim)
-        path = self.path(exchange, claim)
-        parameters = self.parameters(exchange, claim)
-        headers = self.headers(exchange, claim)
-        return any(
-            self.equal(self.sign(claim, key, (method, path, parameters, headers, body)), claim.signature)
-            for body in self.body(exchange, claim)
-        )
+
+def signature_matches(steps: SignatureSteps, exchange: Exchange, claim: Claim, key: Key) -> bool:
+    """Compute the signature of what arrived and compare it with the one that came along."""
+    method = steps.method(exchange, claim)
+    path = steps.path(exchange, claim)
+    parameters = steps.parameters(exchange, claim)
+    headers = steps.headers(exchange, claim)
+    return any(
+        steps.equal(steps.sign(claim, key, (method, path, parameters, headers, body)), claim.signature)
+        for body in steps.body(exchange, claim)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,5 +256,5 @@ def authenticate_signature(steps: Steps, exchange: Exchange, *, locks: bool) -> 
 def _check(signature: SignatureSteps, exchange: Exchange, claim: Claim, key: Key) -> None:
     signature.check_time(exchange, claim)
     signature.check_security_token(exchange, claim, key)
-    if not signature.verify(exchange, claim, key):
+    if not signature.verify(signature, exchange, claim, key):
         raise Refusal(Case.AUTH_WRONG_SIGNATURE)

@@ -1,4 +1,4 @@
-"""The whole server over HTTP in one event loop: a port per API, one for the IAM, one for the provider states."""
+"""The whole server over HTTP in one event loop: a port for each API, the IAM and the provider states."""
 
 from __future__ import annotations
 
@@ -136,7 +136,8 @@ class _Site:
 
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
+    # asyncio switches Nagle off only where the protocol number says TCP.
+    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         if sys.platform != "win32":
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -153,9 +154,9 @@ def _listen(host: str, port: int) -> socket.socket:
 def _uvicorn(site: _Site) -> Any:
     """Make the HTTP server in front of a site."""
     try:
-        import uvicorn  # noqa: PLC0415 - an extra
+        import uvicorn
 
-        from calloff.mock.protocol import protocol_for  # noqa: PLC0415 - needs it
+        from calloff.mock.protocol import protocol_for
     except ImportError as error:
         raise MissingExtraError("the mock needs the extra: pip install 'calloff[mock]'") from error
 

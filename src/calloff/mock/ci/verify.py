@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
-from calloff.mock.pipeline import Case, Claim, Refusal, SignatureSteps
+from calloff.mock.pipeline import Case, Claim, Refusal, SignatureSteps, signature_matches
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -130,17 +130,21 @@ def headers_part(exchange: Exchange, claim: Claim) -> bytes:
 
 
 def body_part(_exchange: Exchange, _claim: Claim) -> tuple[bytes, ...]:
-    """Give nothing: this signature does not cover the body."""
+    """Give nothing: the body is not covered, and the empty part ends the HttpString with a line feed."""
     return (b"",)
 
 
 def sign(claim: Claim, key: Key, parts: tuple[bytes, bytes, bytes, bytes, bytes]) -> str:
     """Compute the signature of an HttpString, in lower-case hex."""
-    sign_key = hmac.digest(key.secret, claim.time.encode(), "sha1").hex()
-    http_string = b"\n".join(parts)  # the fifth part is empty, so a line feed stands at the end
+    return sign_with(
+        hmac.digest(key.secret, claim.time.encode(), "sha1").hex(), claim.time, b"\n".join(parts)
+    )
+
+
+def sign_with(sign_key: str, key_time: str, http_string: bytes) -> str:
+    """Compute the signature from the SignKey; the HttpString ends with a line feed."""
     digest = hashlib.sha1(http_string).hexdigest()  # noqa: S324 - the vendor's algorithm
-    to_sign = f"sha1\n{claim.time}\n{digest}\n".encode()
-    return hmac.digest(sign_key.encode(), to_sign, "sha1").hex()
+    return hmac.digest(sign_key.encode(), f"sha1\n{key_time}\n{digest}\n".encode(), "sha1").hex()
 
 
 def equal(expected: str, given: str) -> bool:
@@ -192,4 +196,5 @@ def signature_steps(keys: Keys, *, start_counts: bool) -> SignatureSteps:
         body=body_part,
         sign=sign,
         equal=equal,
+        verify=signature_matches,
     )

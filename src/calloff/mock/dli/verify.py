@@ -20,6 +20,7 @@ from calloff.mock.pipeline import (
     SignatureSteps,
     TokenSteps,
     authenticate_signature,
+    signature_matches,
 )
 
 if TYPE_CHECKING:
@@ -93,10 +94,8 @@ def method_part(exchange: Exchange, _claim: Claim) -> bytes:
 
 
 def path_part(exchange: Exchange, _claim: Claim) -> bytes:
-    """Give the path, each segment decoded and encoded once, with a slash at the end."""
-    path = exchange.raw_path
-    if b"%" in path or not path.isascii():
-        path = b"/".join(_encoded(unquote_to_bytes(segment)) for segment in path.split(b"/"))
+    """Give the path, decoded and encoded once (as SDK-PY does), with a slash at the end."""
+    path = quote_from_bytes(unquote_to_bytes(exchange.raw_path), safe="/" + _KEPT).encode()
     return path if path.endswith(b"/") else path + b"/"
 
 
@@ -172,6 +171,7 @@ def signature_steps(keys: Keys) -> SignatureSteps:
         body=body_part,
         sign=sign,
         equal=equal,
+        verify=signature_matches,
     )
 
 
