@@ -1,0 +1,103 @@
+"""The five operations as a caller sees them, synchronous and asynchronous."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+import calloff
+from calloff import AccessKey, CancelAccepted, IamPassword, TemporaryKey, Token
+
+PROJECT = "48cc2c48765f481480c7db940d6409d1"
+UUID = "6d2146a0-c2d5-41bd-8ca0-ca9694ada992"
+NOW = 1768469400.0  # 2026-01-15T09:30:00Z
+MODES = ["sync", "async"]
+
+ACCESS_KEY = AccessKey("AKIDEXAMPLEEXAMPLEEXAMPLE", "planted-secret-key")
+TEMPORARY_KEY = TemporaryKey("AKIDEXAMPLETEMPORARY", "planted-temporary-secret", "planted/security+token==")
+TOKEN = Token("planted-iam-token")
+SECRETS = [
+    "planted-secret-key",
+    "planted-temporary-secret",
+    "planted/security+token==",
+    "planted-iam-token",
+    "planted-fetched-token",
+    "planted-password",
+]
+
+
+def iam_user(url: str) -> IamPassword:
+    return IamPassword("user", "planted-password", "domain", iam_url=url)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One operation: its client, its method, good arguments, and what an acceptance looks like."""
+
+    key: str
+    client: str
+    method: str
+    arguments: dict[str, str]
+    job_id: str
+    accepted: bytes
+
+    def make(self, mode: str, base_url: str | None, credentials: Any = None, **options: Any) -> Any:
+        kind = getattr(calloff, self.client if mode == "sync" else f"Async{self.client}")
+        options.setdefault("clock", lambda: NOW)
+        return kind(**{**self.arguments, **options}, credentials=credentials or ACCESS_KEY, base_url=base_url)
+
+    def cancel(
+        self,
+        mode: str,
+        base_url: str | None,
+        credentials: Any = None,
+        *,
+        job_id: Any = None,
+        times: int = 1,
+        **options: Any,
+    ) -> CancelAccepted:
+        """Make a client, cancel one job, return the last acceptance; ``job_id`` None stands for a good one."""
+        given = self.job_id if job_id is None else job_id
+        if mode == "sync":
+            with self.make(mode, base_url, credentials, **options) as client:
+                return [getattr(client, self.method)(given) for _ in range(times)][-1]  # type: ignore[no-any-return]
+
+        async def run() -> CancelAccepted:
+            async with self.make(mode, base_url, credentials, **options) as client:
+                return [await getattr(client, self.method)(given) for _ in range(times)][-1]  # type: ignore[no-any-return]
+
+        return asyncio.run(run())
+
+
+_CI = {"bucket": "bucket-1250000000", "region": "ap-beijing"}
+_OTC = {"region": "eu-de", "project_id": PROJECT}
+_HUAWEI = {"region": "cn-north-4", "project_id": PROJECT}
+_SQL = b'{"is_success": true, "message": ""}'
+
+CI_BATCH = Case(
+    "tencent-ci/cancelInventoryTriggerJob",
+    "TencentCiClient",
+    "cancel_inventory_trigger_job",
+    _CI,
+    "b3deffea2f84911ec9cb15254008618d9",
+    b"",
+)
+CI_AI = Case(
+    "tencent-ci/cancelAiJob",
+    "TencentCiClient",
+    "cancel_ai_job",
+    _CI,
+    "a632d4d3429a811ed8a5fa3d8277c400f",
+    b"",
+)
+OTC_BATCH = Case(
+    "otc-dli/cancelBatchJob", "OtcDliClient", "cancel_batch_job", _OTC, UUID, b'{"msg": "deleted"}'
+)
+OTC_SQL = Case("otc-dli/cancelSqlJob", "OtcDliClient", "cancel_sql_job", _OTC, UUID, _SQL)
+HUAWEI_SQL = Case(
+    "huaweicloud-dli/cancelSqlJob", "HuaweiCloudDliClient", "cancel_sql_job", _HUAWEI, UUID, _SQL
+)
+CASES = [CI_BATCH, CI_AI, OTC_BATCH, OTC_SQL, HUAWEI_SQL]
+CI_CASES = [CI_BATCH, CI_AI]
+DLI_CASES = [OTC_BATCH, OTC_SQL, HUAWEI_SQL]
