@@ -6,6 +6,7 @@ import contextlib
 import gzip
 import re
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Callable
@@ -18,8 +19,9 @@ Behaviour = Callable[["Listener", socket.socket], None]
 class Listener:
     """Accepts connections until it is closed; ``requests`` are the heads and bodies that came, in order."""
 
-    def __init__(self, behaviour: Behaviour | None = None) -> None:
+    def __init__(self, behaviour: Behaviour | None = None, *, tls: ssl.SSLContext | None = None) -> None:
         self.behaviour = behaviour or reply()
+        self.tls = tls
         self.requests: list[bytes] = []
         self.connections = 0
         self.closed = threading.Event()
@@ -66,9 +68,17 @@ class Listener:
 
     def _serve(self, connection: socket.socket) -> None:
         with contextlib.suppress(OSError):
+            if self.tls:
+                connection = self.tls.wrap_socket(connection, server_side=True)
+                self._open.append(connection)
             while (request := read_request(connection)) is not None:
                 self.requests.append(request)
                 self.behaviour(self, connection)
+
+
+def tls_server_context() -> ssl.SSLContext:
+    """Make TLS settings for a server; a certificate is to be added."""
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
 
 
 def read_request(connection: socket.socket) -> bytes | None:

@@ -55,17 +55,18 @@ class Case:
         *,
         job_id: Any = None,
         times: int = 1,
+        call: dict[str, Any] | None = None,
         **options: Any,
     ) -> CancelAccepted:
         """Make a client, cancel one job, return the last acceptance; ``job_id`` None stands for a good one."""
         given = self.job_id if job_id is None else job_id
         if mode == "sync":
             with self.make(mode, base_url, credentials, **options) as client:
-                return [getattr(client, self.method)(given) for _ in range(times)][-1]  # type: ignore[no-any-return]
+                return [getattr(client, self.method)(given, **(call or {})) for _ in range(times)][-1]  # type: ignore[no-any-return]
 
         async def run() -> CancelAccepted:
             async with self.make(mode, base_url, credentials, **options) as client:
-                return [await getattr(client, self.method)(given) for _ in range(times)][-1]  # type: ignore[no-any-return]
+                return [await getattr(client, self.method)(given, **(call or {})) for _ in range(times)][-1]  # type: ignore[no-any-return]
 
         return asyncio.run(run())
 

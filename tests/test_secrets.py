@@ -1,0 +1,99 @@
+"""Secrets planted in every place that can hold one, looked for in every place that is shown."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import traceback
+from collections.abc import Iterator
+from typing import Any
+
+import hostile_server as hostile
+import pytest
+from hostile_server import Behaviour, Listener
+from operations import (
+    ACCESS_KEY,
+    CASES,
+    CI_CASES,
+    MODES,
+    SECRETS,
+    TEMPORARY_KEY,
+    TOKEN,
+    Case,
+    iam_user,
+)
+
+from calloff import CalloffError
+
+SIGNATURE = re.compile(r"(q-signature|Signature)=[0-9a-f]+")
+
+
+def _echo(listener: Listener, connection: Any) -> None:
+    """Answer with an error whose every part repeats the request, as a gateway's debugging text does."""
+    request = listener.requests[-1].decode("latin-1")
+    head, _, body = request.partition("\r\n\r\n")
+    headers = dict(line.partition(": ")[::2] for line in head.split("\r\n")[1:])
+    text = f"{request} {' '.join(headers.values())} {body}"
+    status = 403
+    answer = json.dumps({"error_code": text, "error_msg": text, "request_id": text}).encode()
+    if request.startswith("PUT"):
+        escaped = text.replace("&", "&amp;")
+        answer = f"<Error><Code>{escaped}</Code><Message>{escaped}</Message></Error>".encode()
+    connection.sendall(hostile.message(status, answer, {"X-Echo": text.replace("\r\n", " ")}))
+
+
+ENDINGS: dict[str, Behaviour] = {
+    "echo": _echo,
+    "closes": hostile.close_at_once,
+    "hangs": hostile.hang,
+    "redirects": hostile.reply(307, headers={"Location": "http://127.0.0.1:1/"}),
+    "html": hostile.reply(200, b"<html>"),
+    "empty 500": hostile.reply(500),
+}
+
+
+def _texts(error: BaseException, seen: set[int]) -> Iterator[str]:
+    """Yield all that anybody may print of an error, its causes and contexts included."""
+    if id(error) in seen:
+        return
+    seen.add(id(error))
+    yield from (repr(error), str(error), repr(error.args), repr(vars(error)))
+    yield "".join(traceback.format_exception(error))
+    for other in (error.__cause__, error.__context__):
+        if other is not None:
+            yield from _texts(other, seen)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("ending", ENDINGS.values(), ids=ENDINGS)
+@pytest.mark.parametrize("kind", ["access key", "temporary key", "token", "user"])
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.key)
+def test_no_secret_is_shown_anywhere(
+    case: Case,
+    kind: str,
+    ending: Behaviour,
+    mode: str,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    if case in CI_CASES and kind in ("token", "user"):
+        pytest.skip("CI has no tokens")
+    caplog.set_level(logging.DEBUG)
+    token = json.dumps({"token": {"expires_at": "2026-01-16T09:30:00Z"}}).encode()
+    granted = hostile.reply(201, token, {"X-Subject-Token": "planted-fetched-token"})
+    with Listener(ending) as service, Listener(granted) as iam:
+        credentials = {
+            "access key": ACCESS_KEY,
+            "temporary key": TEMPORARY_KEY,
+            "token": TOKEN,
+            "user": iam_user(iam.url),
+        }[kind]
+        with pytest.raises(CalloffError) as caught:
+            case.cancel(mode, service.url, credentials, timeout=0.3)
+        assert service.requests  # the secret did leave, to the one server that was meant
+
+    shown = [*_texts(caught.value, set()), caplog.text, *capfd.readouterr()]
+    for text in shown:
+        assert not [secret for secret in SECRETS if secret in text]
+        assert not SIGNATURE.search(text)
