@@ -113,9 +113,16 @@ _TABLE = (
     Mutant(
         "waiting-job-refused",
         "cancel-accepted",
-        _ALL,
+        _CI,
         "refuses a job that has not begun",
-        steps=bend.cancelling(bend.refuse_first_state),
+        steps=bend.cancelling(bend.refusing_states("Submitted")),
+    ),
+    Mutant(
+        "running-job-refused",
+        "cancel-accepted",
+        _DLI,
+        "refuses a job that runs",
+        steps=bend.cancelling(bend.refusing_states("RUNNING", "running")),
     ),
     Mutant(
         "bystanders-cancelled",
@@ -257,8 +264,8 @@ _TABLE = (
         "dli-wrong-method-405",
         "dli-unknown-path",
         _DLI,
-        "answers another method with 405",
-        steps=bend.refusing(bend.status(405), Case.WRONG_METHOD),
+        "answers another method with 405, number 0501",
+        steps=bend.refusing(bend.quota_used_up, Case.WRONG_METHOD),
     ),
     # query and headers
     Mutant(

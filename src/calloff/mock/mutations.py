@@ -506,11 +506,15 @@ def wrong_end(steps: Steps, _place: Place, exchange: Exchange) -> None:
     exchange.job.put(names.get("success") or names["finished"])
 
 
-def refuse_first_state(steps: Steps, _place: Place, exchange: Exchange) -> None:
-    """Refuse a job that has not begun."""
-    if exchange.job.state(exchange.now) == exchange.job.lifecycle.states[0]:
-        raise Refusal(Case.NOT_CANCELLABLE)
-    steps.cancel(exchange)
+def refusing_states(*states: str) -> Callable[[Steps, Place, Exchange], None]:
+    """Refuse jobs in some states."""
+
+    def cancel(steps: Steps, _place: Place, exchange: Exchange) -> None:
+        if exchange.job.state(exchange.now) in states:
+            raise Refusal(Case.NOT_CANCELLABLE)
+        steps.cancel(exchange)
+
+    return cancel
 
 
 def cancel_all(steps: Steps, place: Place, exchange: Exchange) -> None:
@@ -632,6 +636,12 @@ def members(change: Callable[[dict[str, Any]], object]) -> Callable[[Answer], An
         return json.dumps(result if isinstance(result, dict) else found_members).encode()
 
     return body(changed)
+
+
+def quota_used_up(answer: Answer) -> Answer:
+    """Say of another method what is meant for a quota."""
+    number = substituting(rb"\.0101", b".0501")
+    return body(number)(status(405)(answer))
 
 
 def with_xml_body(answer: Answer) -> Answer:

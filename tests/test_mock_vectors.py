@@ -1,0 +1,65 @@
+"""The mock's verifiers against the signing vectors, request by request as it arrives."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from vectors import Vector, load_vectors
+
+from calloff.mock.ci import verify as ci
+from calloff.mock.dli import verify as dli
+from calloff.mock.keys import Key, Keys
+from calloff.mock.pipeline import Exchange, Refusal, SignatureSteps
+
+
+def accepts(steps: SignatureSteps, vector: Vector) -> bool:
+    path, _, query = vector.arrives.target.partition("?")
+    exchange = Exchange(
+        vector.arrives.method,
+        path.encode(),
+        query.encode(),
+        [(name.lower().encode(), value.encode()) for name, value in vector.arrives.headers],
+        vector.time["now"],
+    )
+    exchange.body = vector.arrives.body
+    try:
+        claim = steps.read(exchange)
+        key = steps.find_key(exchange, claim)
+        steps.check_time(exchange, claim)
+        steps.check_security_token(exchange, claim, key)
+        return steps.verify(steps, exchange, claim, key)
+    except Refusal:
+        return False
+
+
+def keys_of(vector: Vector) -> Keys:
+    key_id = vector.credentials.get("secret_id") or vector.credentials["access_key"]
+    keys = Keys()
+    token = vector.credentials.get("security_token", "")
+    keys.add(Key(key_id, vector.credentials.get("secret_key", "").encode(), "owner", token))
+    return keys
+
+
+@pytest.mark.parametrize("vector", load_vectors("q-sign"), ids=str)
+def test_q_sign_vector(vector: Vector) -> None:
+    steps = ci.signature_steps(keys_of(vector), start_counts=False)
+    if sign_key := vector.credentials.get("sign_key"):
+        steps = replace(
+            steps, sign=lambda claim, _key, parts: ci.sign_with(sign_key, claim.time, b"\n".join(parts))
+        )
+    if not vector.undecided:
+        assert accepts(steps, vector) is (vector.verdict != "must-refuse")
+
+
+@pytest.mark.parametrize("vector", load_vectors("sdk-hmac-sha256"), ids=str)
+def test_sdk_hmac_vector(vector: Vector) -> None:
+    if not vector.undecided:
+        steps = dli.signature_steps(keys_of(vector))
+        assert accepts(steps, vector) is (vector.verdict != "must-refuse")
+
+
+@pytest.mark.parametrize("algorithm", ["q-sign", "sdk-hmac-sha256"])
+def test_vectors_decide_both_ways(algorithm: str) -> None:
+    verdicts = [vector.verdict for vector in load_vectors(algorithm) if not vector.undecided]
+    assert min(verdicts.count("valid"), verdicts.count("must-refuse")) > 20
