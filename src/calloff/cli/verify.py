@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -117,6 +119,9 @@ def command(
     if not mock and (choices or mutant):
         msg = "--dialect and --mutant bend the embedded mock; give them with --mock, or to calloff mock"
         raise InvalidInputError(msg)
+    if mock and (host or project_id or provider_states):
+        msg = "--host, --project-id and --provider-states describe the server at --base-url; the mock has its own"
+        raise InvalidInputError(msg)
     _check_operations(operations, apis)
     _prepare_folder(report_dir)
     from rich.console import Console
@@ -126,6 +131,8 @@ def command(
     from calloff.verify.target import TargetError, announced_targets
     from calloff.verify.wire import TargetLostError
 
+    # A terminal that cannot show a character shows another; the report must not fail over it.
+    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
     console = Console(file=sys.stdout, soft_wrap=not sys.stdout.isatty(), highlight=False)
     chosen = [layer for layer in LAYERS if not layers or layer in layers]
     run = Run(load_catalogue(), seed=seed, layers=chosen, operations=operations)
@@ -179,11 +186,22 @@ def _given_target(
             Address.parse(url)
         except ValueError as error:
             raise InvalidInputError(str(error)) from error
+    if host is not None and not re.fullmatch("[!-~]+", host):
+        msg = f"expected --host to be a Host header, got {host!r}"
+        raise InvalidInputError(msg)
     states = ProviderStates(provider_states, timeout) if provider_states else None
     given = {
         name: os.environ[variable] for name, variable in _ENVIRONMENT.items() if os.environ.get(variable)
     }
-    keys = Keys.from_json({**given, "project_id": project_id or ""})
+    pair = {"access_key", "secret_key"}
+    if (pair & given.keys() and not pair <= given.keys()) or given.keys() == {"security_token"}:
+        msg = f"{_ENVIRONMENT['access_key']} and {_ENVIRONMENT['secret_key']} go together"
+        raise InvalidInputError(msg)
+    try:
+        keys = Keys.from_json({**given, "project_id": project_id or ""})
+    except ValueError as error:
+        msg = f"CALLOFF_* in the environment, or --project-id: {error}"
+        raise InvalidInputError(msg) from error
     if not given and states is not None:
         keys = states.credentials(api.name, "good")
     if not given and states is None:
@@ -196,8 +214,8 @@ def _given_target(
 
 
 def _check_operations(names: Sequence[str], apis: Sequence[str]) -> None:
-    known = {operation.name for op in OPERATIONS.values() for operation in [op] if not apis or op.api in apis}
-    known |= {op.key for op in OPERATIONS.values() if not apis or op.api in apis}
+    offered = [op for op in OPERATIONS.values() if not apis or op.api in apis]
+    known = {name for op in offered for name in (op.name, op.key)}
     if unknown := [name for name in names if name not in known]:
         msg = f"no operation {unknown[0]!r}; there are: {', '.join(sorted(known))}"
         raise InvalidInputError(msg)
@@ -206,6 +224,8 @@ def _check_operations(names: Sequence[str], apis: Sequence[str]) -> None:
 def _prepare_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
     except OSError as error:
         msg = f"cannot write reports to {folder}: {error.strerror}; give another --report-dir"
         raise InvalidInputError(msg) from error
@@ -232,16 +252,22 @@ def _report(run: Run, status: int, folder: Path, console: Console) -> None:
     from calloff.verify.reports import data, html, junit, terminal
 
     report = data.report(run, exit_status=status)
-    terminal.show(report, console)
     pages = {
         "report.json": data.to_json(report),
         "report.html": html.to_html(report),
         "junit.xml": junit.to_junit(report),
     }
+    unwritten = ""
     try:
         for name, text in pages.items():
             (folder / name).write_text(text, encoding="utf-8")
     except OSError as error:
-        click.echo(f"calloff: the report could not be written to {folder}: {error.strerror}", err=True)
+        unwritten = error.strerror or str(error)
+    # Where the reader of the output has gone, rich ends the program; the exit status is still the run's.
+    with suppress(SystemExit):
+        terminal.show(report, console)
+        if not unwritten:
+            console.print(f"Reports: {', '.join(str(folder / name) for name in pages)}")
+    if unwritten:
+        click.echo(f"calloff: the report could not be written to {folder}: {unwritten}", err=True)
         sys.exit(3)
-    console.print(f"Reports: {', '.join(str(folder / name) for name in pages)}")

@@ -291,7 +291,7 @@ def run_cell(cell: Cell, probe: Probe) -> None:
         probe.hold("bystander-untouched")
         after = target.state(OPERATIONS[f"{operation.api}/{name}"], bystander.job_id)
         if after == JOB_STATES[f"{operation.api}/{name}"].cancelled:
-            violate("bystander-untouched", f"job {bystander.job_id} as it was", f"state {after}")
+            violate("bystander-untouched", "another job as it was", f"job {bystander.job_id} in {after}")
     if cell.point:
         _observe(cell, probe, answer)
 

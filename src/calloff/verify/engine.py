@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass, field
 from functools import partial
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 Layer = Literal["table", "races", "model", "fuzz"]
 LAYERS: tuple[Layer, ...] = ("table", "races", "model", "fuzz")
+
+_log = logging.getLogger(__name__)
 
 CONFORMS, VIOLATED, WRONG_USAGE, NOT_VERIFIED = 0, 1, 2, 3
 
@@ -97,12 +100,15 @@ class Run:
 
     def plan(self, target: Target) -> list[Check]:
         """Return the checks that apply to *target*."""
-        chosen = [
+        return [check for op in self.chosen(target) for check in checks(op, self.layers, seed=self.seed)]
+
+    def chosen(self, target: Target) -> list[Operation]:
+        """Return the operations of *target* that are verified; naming none chooses all."""
+        return [
             operation
             for operation in target.api.operations.values()
             if not self.operations or operation.key in self.operations or operation.name in self.operations
         ]
-        return [check for op in chosen for check in checks(op, self.layers, seed=self.seed)]
 
     def verify(
         self, targets: Sequence[Target], progress: Callable[[Check, int, int], None] | None = None
@@ -118,6 +124,8 @@ class Run:
         done = 0
         try:
             for target, plan in plans:
+                if not plan:
+                    continue
                 session = Session(target, self.catalogue)
                 self.outcomes[target.api.name] = session.outcome
                 for check in plan:
@@ -131,6 +139,9 @@ class Run:
             self.stopped = f"the provider states cannot be used: {error}"
         except KeyboardInterrupt:
             self.stopped = "interrupted"
+        except Exception as error:  # noqa: BLE001 - what was found so far must be told whatever happens
+            _log.exception("a fault of the suite, please report it")
+            self.stopped = f"the suite itself failed: {type(error).__name__}: {error}"
         for target in targets:
             target.close()
         if self.stopped:
@@ -148,10 +159,7 @@ class Run:
             for outcome in self.outcomes.values()
             for violation in outcome.violations
         )
-        if broken:
-            return VIOLATED
-        exercised = any(outcome.exercised for outcome in self.outcomes.values())
-        return CONFORMS if exercised else NOT_VERIFIED
+        return VIOLATED if broken else CONFORMS
 
 
 def run_check(check: Check, session: Session) -> None:

@@ -15,9 +15,12 @@ from defusedxml.ElementTree import fromstring
 from jsonschema import Draft202012Validator
 
 from calloff.verify.catalogue import read_yaml
+from calloff.verify.outcome import cut
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from jsonschema import ValidationError
 
     from calloff.apis import Api, Operation
     from calloff.verify.wire import Request, Response
@@ -100,7 +103,7 @@ class Answer:
         """Return the root's name and its leaves, or None where the body is no XML."""
         try:
             root = fromstring(self.response.body, forbid_dtd=True)
-        except (ParseError, DefusedXmlException, ValueError, RecursionError):
+        except (ParseError, DefusedXmlException, ValueError, LookupError, RecursionError):
             return None
         return root.tag, {child.tag: child.text or "" for child in root if not len(child)}
 
@@ -122,7 +125,7 @@ class Answer:
     def summary(self) -> str:
         """Say in a few words what came."""
         body = self.response.body.decode("utf-8", "replace")
-        return f"{self.response.status} {body[:300]}".strip()
+        return f"{self.response.status} {cut(body)}".strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +139,12 @@ class Rule:
     requirement: str
     concerns: Callable[[Answer], bool]
     broken: Callable[[Answer], tuple[str, str] | None]
+
+
+def _flaw(error: ValidationError) -> str:
+    # Without what came, which may be long and differs from answer to answer.
+    where = "/".join(map(str, error.path)) or "the body"
+    return f"a body as documented: {where} of {error.validator} {cut(str(error.validator_value))}"
 
 
 def _status_documented(answer: Answer) -> tuple[str, str] | None:
@@ -184,7 +193,7 @@ def _ci_error_is_xml(answer: Answer) -> tuple[str, str] | None:
         return f"root Error with the texts {', '.join(_CI_MEMBERS)}", answer.summary
     validator = answer.document.validator(answer.operation, answer.response.status, "application/xml")
     if validator is not None and (error := next(validator.iter_errors(members), None)):
-        return f"a body as documented: {error.message}", answer.summary
+        return _flaw(error), answer.summary
     return None
 
 
@@ -216,7 +225,7 @@ def _dli_success_is_json(answer: Answer) -> tuple[str, str] | None:
         return "a JSON object", answer.summary
     validator = answer.document.validator(answer.operation, 200, "application/json")
     if validator is not None and (error := next(validator.iter_errors(answer.json), None)):
-        return f"a body as documented: {'/'.join(map(str, error.path))} {error.message}", answer.summary
+        return _flaw(error), answer.summary
     return None
 
 

@@ -18,15 +18,15 @@ from hypothesis.stateful import (
 )
 
 from calloff.verify.cells import ANY_REFUSAL, auth_statuses
+from calloff.verify.escape import around_hypothesis, inside_hypothesis
 from calloff.verify.outcome import Exchange
 from calloff.verify.recipes import RECIPES
 from calloff.verify.shapes import FINAL_REQUIREMENT, JOB_STATES, unknown_id
-from calloff.verify.target import CannotSupplyError
+from calloff.verify.target import CannotSupplyError, Job
 
 if TYPE_CHECKING:
     from calloff.verify.recipes import Recipe
     from calloff.verify.session import Probe
-    from calloff.verify.target import Job
 
 REQUIREMENTS = (
     "cancel-accepted",
@@ -79,7 +79,8 @@ def walk(probe: Probe, *, seed: int, walks: int = 12, steps: int = 12) -> None:
             return self.make(state)
 
         def make(self, state: str) -> str:
-            job = probe.target.new_job(probe.operation, state)
+            with inside_hypothesis():
+                job = probe.target.new_job(probe.operation, state)
             self.job[job.job_id], self.state[job.job_id] = job, state
             return job.job_id
 
@@ -97,9 +98,10 @@ def walk(probe: Probe, *, seed: int, walks: int = 12, steps: int = 12) -> None:
             if before == states.cancelled and answer.accepted and not states.second_cancel_is_silent:
                 self.disagree("dli-second-cancel-refused", f"a refusal in {before}", answer.summary)
             if answer.accepted and before not in states.final:
-                after = probe.target.settled_state(
-                    probe.operation, job_id, states.cancelled, probe.target.settle
-                )
+                with inside_hypothesis():
+                    after = probe.target.settled_state(
+                        probe.operation, job_id, states.cancelled, probe.target.settle
+                    )
                 if after != states.cancelled:
                     self.disagree("cancel-takes-effect", f"state {states.cancelled}", f"state {after}")
                 self.state[job_id] = states.cancelled
@@ -113,25 +115,23 @@ def walk(probe: Probe, *, seed: int, walks: int = 12, steps: int = 12) -> None:
 
         @rule(recipe=st.sampled_from(good))
         def cancel_unknown(self, recipe: Recipe) -> None:
-            request = probe.authenticate(
-                probe.request(probe.own_parameters(unknown_id(probe.operation))), recipe
-            )
-            answer = probe.send(request)
-            self.exchange = Exchange(request, answer.response)
+            answer = self.send(Job("", probe.own_parameters(unknown_id(probe.operation))), recipe)
             if answer.accepted or answer.response.status not in {200, *ANY_REFUSAL}:
                 self.disagree("unknown-job-refused", "a refusal", answer.summary)
 
         @invariant()
         def every_job_is_as_the_model_says(self) -> None:
             for job_id, expected in self.state.items():
-                after = probe.target.state(probe.operation, job_id)
+                with inside_hypothesis():
+                    after = probe.target.state(probe.operation, job_id)
                 if (after == states.cancelled) != (expected == states.cancelled):
                     requirement = self.acted_on[1] if job_id == self.acted_on[0] else "bystander-untouched"
-                    self.disagree(requirement, f"job {job_id} in {expected}", f"state {after}")
+                    self.disagree(requirement, f"a job in {expected} as it was", f"job {job_id} in {after}")
 
         def send(self, job: Job, recipe: Recipe) -> Any:
-            request = probe.authenticate(probe.request(job.parameters, job.host), recipe)
-            answer = probe.send(request)
+            with inside_hypothesis():
+                request = probe.authenticate(probe.request(job.parameters, job.host), recipe)
+                answer = probe.send(request)
             self.exchange = Exchange(request, answer.response)
             return answer
 
@@ -153,7 +153,8 @@ def walk(probe: Probe, *, seed: int, walks: int = 12, steps: int = 12) -> None:
         print_blob=False,
     )
     try:
-        run_state_machine_as_test(with_seed(seed)(Walk), settings=options)
+        with around_hypothesis():
+            run_state_machine_as_test(with_seed(seed)(Walk), settings=options)
     except* (DisagreementError, Flaky):
         pass
     for requirement in REQUIREMENTS:

@@ -9,6 +9,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from calloff.verify.wire import Request, Response
 
+CUT = "\N{HORIZONTAL ELLIPSIS}"
+_SHOWN = 300
+
+
+def cut(text: str) -> str:
+    """Shorten *text* to what a line of a report shows, and mark where it was cut."""
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + CUT
+
 
 @dataclass(frozen=True, slots=True)
 class Exchange:

@@ -12,7 +12,7 @@ from calloff.verify.outcome import Exchange, Outcome, Skip, Violation
 from calloff.verify.recipes import RECIPES, Draft, Recipe
 from calloff.verify.shapes import request_for, target_of, unknown_id
 from calloff.verify.target import CannotSupplyError
-from calloff.verify.wire import NoAnswerError, Request, Wire
+from calloff.verify.wire import NoAnswerError, Request, Response, TargetLostError, Wire
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 # The gateway locks a key after more than 5 failures in a row; staying well below protects a user's key.
 MAX_FAILURES_IN_A_ROW = 3
+# A server that answers nothing, and still accepts connections, would hold the run for hours.
+MAX_SILENCES_IN_A_ROW = 5
 
 
 @dataclass
@@ -34,6 +36,7 @@ class Session:
     outcome: Outcome = field(default_factory=Outcome)
     document: Document = field(init=False)
     _failures: Counter[str] = field(default_factory=Counter)
+    _silences: int = 0
 
     def __post_init__(self) -> None:
         self.document = Document(self.target.api)
@@ -56,16 +59,33 @@ class Session:
         msg = f"no credential that should be accepted: {'; '.join(dict.fromkeys(reasons))}"
         raise CannotSupplyError(msg)
 
-    def protect_key(self, key_id: str, *, failing: bool) -> bool:
-        """Count a request under *key_id*; tell whether a good one must come first."""
-        if not failing:
-            self._failures[key_id] = 0
-            return False
-        if self._failures[key_id] >= MAX_FAILURES_IN_A_ROW:
-            self._failures[key_id] = 0
-            return True
-        self._failures[key_id] += 1
-        return False
+    def needs_good_request(self, key_id: str) -> bool:
+        """Tell whether a failure more under *key_id* could lock it, unless a good request comes first."""
+        return self._failures[key_id] >= MAX_FAILURES_IN_A_ROW
+
+    def count(self, key_id: str, *, failing: bool) -> None:
+        """Count a request under *key_id*."""
+        self._failures[key_id] = self._failures[key_id] + 1 if failing else 0
+
+    def send(self, request: Request, wire: Wire | None = None) -> Response:
+        """Send *request* and return the answer.
+
+        Raises NoAnswerError where the target is there and gives none, TargetLostError where it is gone or gave
+        none too often in a row.
+        """
+        self.outcome.requests += 1
+        try:
+            response = (wire or self.target.wire).send(request)
+        except NoAnswerError as error:
+            # A server that is gone makes the next connection fail; then the run ends instead.
+            self.target.new_wire().send_nothing()
+            self._silences += 1
+            if self._silences >= MAX_SILENCES_IN_A_ROW:
+                msg = f"{self._silences} requests in a row were not answered, the last with: {error}"
+                raise TargetLostError(msg) from error
+            raise
+        self._silences = 0
+        return response
 
 
 @dataclass
@@ -132,13 +152,11 @@ class Probe:
     ) -> Request:
         """Apply *recipe*; *other* are the path parameters of another job, for recipes that replay a signature."""
         keys = self.target.credentials(recipe.credentials)
-        if (
-            keys.key_id
-            and recipe.credentials != "none"
-            and self.session.protect_key(keys.key_id, failing=recipe.counts_as_failure)
-        ):
-            self._send_good_request(recipe)
-            keys = self.target.credentials(recipe.credentials)
+        if keys.key_id and recipe.credentials != "none":
+            if recipe.counts_as_failure and self.session.needs_good_request(keys.key_id):
+                self._send_good_request(recipe)
+                keys = self.target.credentials(recipe.credentials)
+            self.session.count(keys.key_id, failing=recipe.counts_as_failure)
         other_target = target_of(
             self.operation,
             other or self.own_parameters(unknown_id(self.operation)),
@@ -148,18 +166,19 @@ class Probe:
 
     def send(self, request: Request, wire: Wire | None = None) -> Answer:
         """Send *request*, judge the answer by every rule that binds the operation, and return it."""
-        outcome = self.session.outcome
-        outcome.requests += 1
+        answer = self.ask(request, wire)
+        self.judge(answer)
+        return answer
+
+    def ask(self, request: Request, wire: Wire | None = None) -> Answer:
+        """Send *request* and return the answer as it is; none at all is noted as a violation, and raised."""
         try:
-            response = (wire or self.target.wire).send(request)
+            response = self.session.send(request, wire)
         except NoAnswerError as error:
-            # A server that is gone makes the next connection fail; then the run ends instead.
-            self.target.new_wire().send_nothing()
             self.violate("no-server-fault", "an answer", str(error), Exchange(request, None))
             raise
         answer = Answer(self.session.document, self.operation, request, response)
-        self.judge(answer)
-        outcome.accepted += answer.accepted
+        self.session.outcome.accepted += answer.accepted
         return answer
 
     def judge(self, answer: Answer) -> None:
@@ -185,8 +204,8 @@ class Probe:
             return
         keys = self.target.credentials(good.credentials)
         request = self.request(self.own_parameters(unknown_id(self.operation)))
-        self.session.outcome.requests += 1
-        self.target.wire.send(good.build(Draft(request, keys, time.time(), request.target)))
+        self.ask(good.build(Draft(request, keys, time.time(), request.target)))
+        self.session.count(keys.key_id, failing=False)
 
     def _binds(self, requirement: str) -> bool:
         return self.session.catalogue.requirements[requirement].applies_to(self.operation.key)

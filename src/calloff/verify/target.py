@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from calloff.apis import APIS
 from calloff.verify.wire import Address, NoAnswerError, Request, Wire
@@ -14,6 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from calloff.apis import Api, Operation
+
+
+# What may stand in a header or a path as it is: no space, no line break, nothing that needs an encoding.
+_VISIBLE = re.compile("[!-~]+")
 
 
 class CannotSupplyError(Exception):
@@ -36,14 +42,21 @@ class Keys:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Keys:
-        """Read a credentials object of the provider states or of the mock's announcement."""
-        return cls(
-            key_id=str(data.get("secret_id") or data.get("access_key") or ""),
-            secret_key=str(data.get("secret_key") or ""),
-            security_token=str(data.get("security_token") or ""),
-            token=str(data.get("token") or ""),
-            project_id=str(data.get("project_id") or ""),
-        )
+        """Read a credentials object of the provider states or of the mock's announcement.
+
+        Raises ValueError, without the value, where one is no text that can be sent.
+        """
+        given = {
+            "key_id": data.get("secret_id") or data.get("access_key") or "",
+            **{
+                name: data.get(name) or "" for name in ("secret_key", "security_token", "token", "project_id")
+            },
+        }
+        for name, value in given.items():
+            if value and not (isinstance(value, str) and _VISIBLE.fullmatch(value)):
+                msg = f"expected {name} to be visible ASCII characters without a space or line break"
+                raise ValueError(msg)
+        return cls(**given)
 
     def secrets(self) -> tuple[str, ...]:
         """Return what must appear in no report."""
@@ -76,26 +89,42 @@ class ProviderStates:
     def abilities(self, api: str) -> Mapping[str, Any]:
         """Return the states per operation and the credential kinds that the target can bring about."""
         answer = self._call("GET", "")
-        abilities = answer.get("apis", {}).get(api)
-        if not isinstance(abilities, dict):
-            msg = f"{self.url} names no states for {api}; expected them under apis.{api}"
-            raise TargetError(msg)
-        return abilities
+        try:
+            abilities = answer["apis"][api]
+            return {
+                "operations": {
+                    str(name): tuple(able["states"]) for name, able in abilities["operations"].items()
+                },
+                "credentials": tuple(abilities.get("credentials", ())),
+            }
+        except (KeyError, TypeError, AttributeError) as error:
+            msg = (
+                f"GET {self.url} names no states for {api}; expected under apis.{api} the members operations "
+                "(with states each) and credentials"
+            )
+            raise TargetError(msg) from error
 
     def new_job(self, operation: Operation, state: str, owner: str) -> Job:
         """Make a fresh job of *operation* in *state* that belongs to *owner*, self or other."""
         wanted = {"api": operation.api, "operation": operation.name, "state": state, "owner": owner}
         answer = self._call("POST", "/jobs", wanted)
-        try:
-            parameters = {str(key): str(value) for key, value in answer["path_parameters"].items()}
-            return Job(str(answer["job_id"]), parameters, answer.get("host"))
-        except (KeyError, AttributeError) as error:
+        job_id, parameters, host = answer.get("job_id"), answer.get("path_parameters"), answer.get("host")
+        if not (isinstance(job_id, str) and _VISIBLE.fullmatch(job_id) and isinstance(parameters, dict)):
             msg = f"POST {self.url}/jobs: expected job_id and path_parameters, got {sorted(answer)}"
-            raise TargetError(msg) from error
+            raise TargetError(msg)
+        for name, pattern in operation.patterns.items():
+            value = parameters.get(name)
+            if not (isinstance(value, str) and re.fullmatch(pattern, value)):
+                msg = f"POST {self.url}/jobs: expected {name} in path_parameters to match {pattern}, got {value!r}"
+                raise TargetError(msg)
+        if host is not None and not (isinstance(host, str) and _VISIBLE.fullmatch(host)):
+            msg = f"POST {self.url}/jobs: expected host to be a Host header, got {host!r}"
+            raise TargetError(msg)
+        return Job(job_id, {name: parameters[name] for name in operation.patterns}, host)
 
     def state(self, operation: Operation, job_id: str) -> str:
         """Return the state of a job in the vendor's own words."""
-        answer = self._call("GET", f"/jobs/{operation.api}/{operation.name}/{job_id}")
+        answer = self._call("GET", f"/jobs/{operation.api}/{operation.name}/{quote(job_id, safe='')}")
         if not isinstance(answer.get("state"), str):
             msg = f"GET {self.url}/jobs/...: expected a state, got {sorted(answer)}"
             raise TargetError(msg)
@@ -103,7 +132,12 @@ class ProviderStates:
 
     def credentials(self, api: str, kind: str) -> Keys:
         """Return fresh credentials of *kind*."""
-        return Keys.from_json(self._call("POST", "/credentials", {"api": api, "kind": kind}))
+        answer = self._call("POST", "/credentials", {"api": api, "kind": kind})
+        try:
+            return Keys.from_json(answer)
+        except ValueError as error:
+            msg = f"POST {self.url}/credentials for {kind}: {error}"
+            raise TargetError(msg) from error
 
     def close(self) -> None:
         """Close the connection."""
@@ -121,7 +155,7 @@ class ProviderStates:
             raise TargetError(msg) from error
         try:
             answer = json.loads(response.body) if response.body else {}
-        except ValueError:
+        except (ValueError, RecursionError):
             answer = None
         reason = answer.get("error", "") if isinstance(answer, dict) else ""
         if response.status == 501:
@@ -130,7 +164,7 @@ class ProviderStates:
             raise CannotSupplyError(msg)
         if response.status not in {200, 201} or not isinstance(answer, dict):
             msg = f"{method} {self.url}{path}: expected 200 or 201 with JSON, got {response.status} {reason}"
-            raise TargetError(msg)
+            raise TargetError(msg.rstrip())
         return answer
 
 
@@ -182,7 +216,7 @@ class Target:
         if self.states is None:
             msg = "no provider states given, so no job in a known state can be had"
             raise CannotSupplyError(msg)
-        known = self._ability("operations").get(operation.name, {}).get("states", ())
+        known = self._ability("operations").get(operation.name, ())
         if state not in known:
             msg = f"the target's provider states do not list state {state} for {operation.key}"
             raise CannotSupplyError(msg)
@@ -206,8 +240,9 @@ class Target:
 
     def credentials(self, kind: str) -> Keys:
         """Return the credentials of *kind*: the target's own where they are of it, else from the provider states."""
-        own = {"none": True, "good": self.keys.key_id and self.keys.secret_key, "token": self.keys.token}
-        if own.get(kind):
+        keys = self.keys
+        pair = "temporary" if keys.security_token else "good"
+        if kind == "none" or (kind == "token" and keys.token) or (kind == pair and keys.secret_key):
             return self.keys
         if kind not in self._minted:
             if self.states is None:

@@ -6,8 +6,11 @@ parsing of answers is left to h11.
 
 from __future__ import annotations
 
+import re
+import select
 import socket
 import ssl
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -16,10 +19,15 @@ import h11
 
 MAX_BODY = 1 << 20
 _CHUNK = 65536
+_VISIBLE = re.compile("[!-~]+")
 
 
 class NoAnswerError(Exception):
     """The connection was made, and no complete answer came."""
+
+
+class _ClosedError(NoAnswerError):
+    """The connection was closed before a byte of an answer came."""
 
 
 class TargetLostError(Exception):
@@ -40,8 +48,11 @@ class Request:
         return next((value for key, value in self.headers if key.lower() == name.lower()), None)
 
     def to_bytes(self) -> bytes:
-        """Write the request as it goes over the wire."""
+        """Write the request as it goes over the wire; raise ValueError where a line break would split it."""
         lines = [f"{self.method} {self.target} HTTP/1.1", *(f"{key}: {value}" for key, value in self.headers)]
+        if any(mark in line for line in lines for mark in "\r\n\0"):
+            msg = "expected a request line and headers of one line each, got one with a line break or a NUL"
+            raise ValueError(msg)
         return ("\r\n".join(lines) + "\r\n\r\n").encode("utf-8") + self.body
 
 
@@ -75,12 +86,27 @@ class Address:
     @classmethod
     def parse(cls, base_url: str) -> Address:
         """Take *base_url* apart; raise ValueError where it is none."""
-        parts = urlsplit(base_url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
-            msg = f"expected a base URL such as http://127.0.0.1:8601, got {base_url!r}"
+        wanted = "expected a base URL such as http://127.0.0.1:8601"
+        if "@" in base_url:
+            msg = f"{wanted}, without user or password; credentials are given otherwise"
             raise ValueError(msg)
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-        return cls(parts.scheme, parts.hostname, port, parts.path.rstrip("/"))
+        try:
+            parts = urlsplit(base_url)
+            port = parts.port
+        except ValueError as error:
+            msg = f"{wanted}, got {base_url!r}: {error}"
+            raise ValueError(msg) from error
+        if (
+            parts.scheme not in {"http", "https"}
+            or not parts.hostname
+            or port == 0
+            or set("?#") & set(base_url)
+            or not _VISIBLE.fullmatch(base_url)
+        ):
+            msg = f"{wanted}, got {base_url!r}"
+            raise ValueError(msg)
+        default = 443 if parts.scheme == "https" else 80
+        return cls(parts.scheme, parts.hostname, port or default, parts.path.rstrip("/"))
 
     @property
     def authority(self) -> str:
@@ -92,7 +118,7 @@ class Address:
 
 @dataclass
 class Wire:
-    """One keep-alive connection to *address*; *timeout* is in seconds, for each step of an exchange."""
+    """One keep-alive connection to *address*; *timeout* is in seconds, for connecting and for a whole exchange."""
 
     address: Address
     timeout: float = 10.0
@@ -106,18 +132,16 @@ class Wire:
         A connection that the server closed while idle is opened anew, once. Raises NoAnswerError where the
         server accepts the connection and does not answer, TargetLostError where it accepts none.
         """
+        self._drop_if_stale()
         reused = self._socket is not None
         try:
             return self._exchange(request)
-        except NoAnswerError:
-            self.close()
+        except _ClosedError:
+            # Closed between the look at it and the request. Whatever else went wrong is not tried again: a second
+            # cancel is another request.
             if not reused:
                 raise
-        try:
-            return self._exchange(request)
-        except NoAnswerError:
-            self.close()
-            raise
+        return self._exchange(request)
 
     def send_nothing(self) -> None:
         """Only connect; raise TargetLostError where that fails."""
@@ -131,6 +155,11 @@ class Wire:
                 self._socket.close()
         self._socket = self._parser = None
 
+    def _drop_if_stale(self) -> None:
+        # Nothing may arrive between two exchanges: it is the end of the connection, or would pass for an answer.
+        if self._socket is not None and select.select([self._socket], [], [], 0)[0]:
+            self.close()
+
     def _connect(self) -> tuple[socket.socket, h11.Connection]:
         if self._socket is None or self._parser is None:
             address = self.address
@@ -140,49 +169,82 @@ class Wire:
                 if address.scheme == "https":
                     context = self.tls or ssl.create_default_context()
                     raw = context.wrap_socket(raw, server_hostname=address.hostname)
-            except OSError as error:
+            except (OSError, UnicodeError) as error:
                 msg = f"no connection to {address.scheme}://{address.authority}: {error}"
                 raise TargetLostError(msg) from error
             self._socket, self._parser = raw, h11.Connection(h11.CLIENT)
         return self._socket, self._parser
 
     def _exchange(self, request: Request) -> Response:
+        written = request.to_bytes()
         connection, parser = self._connect()
+        deadline = time.monotonic() + self.timeout
         # h11 must know the method to parse the answer; what it would write is thrown away.
         parser.send(h11.Request(method=request.method, target="/", headers=[("Host", "h11.invalid")]))
         parser.send(h11.EndOfMessage())
         try:
+            connection.settimeout(self.timeout)
             # A server may answer and close before a large body is through: the answer still counts.
             with suppress(BrokenPipeError, ConnectionResetError):
-                connection.sendall(request.to_bytes())
-            return self._read(connection, parser)
+                connection.sendall(written)
+            return self._read(connection, parser, deadline)
+        except NoAnswerError:
+            self.close()
+            raise
         except (OSError, h11.RemoteProtocolError) as error:
+            self.close()
             msg = f"no answer from {self.address.scheme}://{self.address.authority}: {error}"
             raise NoAnswerError(msg) from error
+        except BaseException:
+            # Interrupted: what still comes must not pass for the answer to another request.
+            self.close()
+            raise
 
-    def _read(self, connection: socket.socket, parser: h11.Connection) -> Response:
+    def _read(self, connection: socket.socket, parser: h11.Connection, deadline: float) -> Response:
         head: h11.Response | None = None
         body = bytearray()
+        silent = True
         while True:
             event = parser.next_event()
             if event is h11.NEED_DATA:
-                parser.receive_data(connection.recv(_CHUNK))
+                data = self._receive(connection, deadline, silent=silent)
+                parser.receive_data(data)
+                silent = False
             elif isinstance(event, h11.Response):
                 head = event
             elif isinstance(event, h11.Data):
                 body += event.data
                 if len(body) > MAX_BODY:
-                    self.close()
                     msg = f"an answer of more than {MAX_BODY} bytes"
                     raise NoAnswerError(msg)
             elif isinstance(event, h11.EndOfMessage) and head is not None:
                 break
-            elif isinstance(event, h11.ConnectionClosed):
-                msg = "the connection was closed before an answer came"
-                raise NoAnswerError(msg)
-        if parser.our_state is h11.DONE and parser.their_state is h11.DONE:
+        in_step = parser.our_state is h11.DONE and parser.their_state is h11.DONE
+        if in_step and not parser.trailing_data[0]:
             parser.start_next_cycle()
         else:
             self.close()
         headers = tuple((key.decode("latin-1"), value.decode("latin-1")) for key, value in head.headers)
         return Response(head.status_code, headers, bytes(body))
+
+    def _receive(self, connection: socket.socket, deadline: float, *, silent: bool) -> bytes:
+        """Wait for the next bytes, empty at the end; raise _ClosedError where *silent* and there are none."""
+        left = deadline - time.monotonic()
+        if left <= 0:
+            msg = f"not complete after {self.timeout:g} s"
+            raise TimeoutError(msg)
+        connection.settimeout(left)
+        try:
+            data = connection.recv(_CHUNK)
+        except ConnectionResetError:
+            if not silent:
+                raise
+            data = b""
+        except TimeoutError as error:
+            msg = f"{'nothing' if silent else 'not complete'} after {self.timeout:g} s"
+            raise TimeoutError(msg) from error
+        if silent and not data:
+            address = self.address
+            msg = f"{address.scheme}://{address.authority} closed the connection without an answer"
+            raise _ClosedError(msg)
+        return data

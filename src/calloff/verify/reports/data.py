@@ -17,13 +17,24 @@ if TYPE_CHECKING:
 
 FORMAT_VERSION = 1
 _SHOWN_CASES = 20
+# Control characters but tab and line feed, and those that change the direction of text.
+_UNSEEN = {
+    number: f"\\x{number:02x}" if number < 256 else f"\\u{number:04x}"
+    for number in (
+        *range(9),
+        *range(11, 32),
+        *range(127, 160),
+        *range(0x202A, 0x202F),
+        *range(0x2066, 0x206A),
+    )
+}
 
 
 def report(run: Run, *, exit_status: int) -> dict[str, Any]:
     """Return the report of *run* as JSON-able data."""
     redactor = Redactor(secret for target in run.targets for secret in target.secrets())
     results, totals = [], dict.fromkeys(("held", "violated", "skipped", "not run"), 0)
-    operations = [operation for target in run.targets for operation in target.api.operations.values()]
+    operations = [operation for target in run.targets for operation in run.chosen(target)]
     for requirement in run.catalogue.requirements.values():
         if requirement.binds != "server":
             continue
@@ -41,10 +52,10 @@ def report(run: Run, *, exit_status: int) -> dict[str, Any]:
                     "verdict": verdict,
                     "exercised": outcome.exercised[requirement.id, operation.key],
                     "violations": _violations(outcome.violated(requirement.id, operation.key), redactor),
-                    "skips": _skips(outcome, requirement.id, operation.key),
+                    "skips": _skips(outcome, requirement.id, operation.key, redactor),
                 }
             )
-    return {
+    content = {
         "format": FORMAT_VERSION,
         "suite": {"name": "calloff", "version": version("calloff"), "catalogue": run.catalogue.digest},
         "seed": run.seed,
@@ -60,7 +71,9 @@ def report(run: Run, *, exit_status: int) -> dict[str, Any]:
                 "checks_run": outcome.checks_run,
                 "requests": outcome.requests,
                 "accepted": outcome.accepted,
-                "observed": dict(sorted(outcome.observed.items())),
+                "observed": {
+                    point: redactor.text(choice) for point, choice in sorted(outcome.observed.items())
+                },
             }
             for target in run.targets
             if (outcome := run.outcomes.get(target.api.name)) is not None
@@ -77,6 +90,17 @@ def report(run: Run, *, exit_status: int) -> dict[str, Any]:
         },
         "results": results,
     }
+    return _printable(content)  # type: ignore[no-any-return]
+
+
+def _printable(value: Any) -> Any:
+    """Write out what a terminal would obey, a reader would not see, or no file could hold."""
+    if isinstance(value, str):
+        text = value.replace("\r\n", "\n").translate(_UNSEEN)
+        return text.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_printable(key): _printable(item) for key, item in value.items()}
+    return [_printable(item) for item in value] if isinstance(value, list) else value
 
 
 def to_json(data: dict[str, Any]) -> str:
@@ -108,12 +132,12 @@ def _size(violation: Violation) -> int:
     return len(violation.exchange.request.to_bytes()) if violation.exchange else 0
 
 
-def _skips(outcome: Outcome, requirement: str, operation: str) -> list[dict[str, Any]]:
+def _skips(outcome: Outcome, requirement: str, operation: str, redactor: Redactor) -> list[dict[str, Any]]:
     reasons: dict[str, list[str]] = defaultdict(list)
     for skip in outcome.skips:
         if (skip.requirement, skip.operation) == (requirement, operation):
             reasons[skip.reason].append(skip.case)
     return [
-        {"reason": reason, "count": len(cases), "cases": cases[:_SHOWN_CASES]}
+        {"reason": redactor.text(reason), "count": len(cases), "cases": cases[:_SHOWN_CASES]}
         for reason, cases in reasons.items()
     ]
