@@ -38,24 +38,16 @@ WHOLE: list[object] = [
 @pytest.mark.parametrize(
     "value",
     [
-        "",
-        " planted",
-        "planted ",
-        "planted\n",
-        "plan ted",
-        "plan\tted",
-        "planted\x00",
-        "plänted",
-        "planted\ud800",
-    ]
-    + ["planted\u0661", "\x7fplanted", "planted" * 10_000, None, b"planted", 5],
+        *("", " planted", "planted ", "planted\n", "plan ted", "plan\tted", "planted\x00", "pl\xe4nted"),
+        *("planted\ud800", "planted\u0661", "\x7fplanted", "planted" * 10_000, None, b"planted", 5),
+    ],
 )
 def test_what_no_header_can_carry_is_refused_and_not_quoted(
     make: Callable[[Any], object], value: Any
 ) -> None:
     with pytest.raises(InvalidInputError, match="must") as caught:
         make(value)
-    assert "plan" not in str(caught.value)
+    assert "nted" not in str(caught.value)
 
 
 @pytest.mark.parametrize("make", USER_MAKERS.values(), ids=USER_MAKERS)
@@ -65,7 +57,7 @@ def test_what_no_header_can_carry_is_refused_and_not_quoted(
 def test_what_no_user_can_have_is_refused_and_not_quoted(make: Callable[[Any], object], value: Any) -> None:
     with pytest.raises(InvalidInputError, match="must") as caught:
         make(value)
-    assert "plan" not in str(caught.value)
+    assert "nted" not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["user", "password", "domain"])

@@ -67,8 +67,15 @@ def _texts(error: BaseException, seen: set[int]) -> Iterator[str]:
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("ending", ENDINGS.values(), ids=ENDINGS)
-@pytest.mark.parametrize("kind", ["access key", "temporary key", "token", "user"])
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.key)
+@pytest.mark.parametrize(
+    ("case", "kind"),
+    [
+        (case, kind)
+        for case in CASES
+        for kind in ["access key", "temporary key", *([] if case in CI_CASES else ["token", "user"])]
+    ],
+    ids=lambda value: getattr(value, "key", value),
+)
 def test_no_secret_is_shown_anywhere(
     case: Case,
     kind: str,
@@ -77,8 +84,6 @@ def test_no_secret_is_shown_anywhere(
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    if case in CI_CASES and kind in ("token", "user"):
-        pytest.skip("CI has no tokens")
     caplog.set_level(logging.DEBUG)
     token = json.dumps({"token": {"expires_at": "2026-01-16T09:30:00Z"}}).encode()
     granted = hostile.reply(201, token, {"X-Subject-Token": "planted-fetched-token"})

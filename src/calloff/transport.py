@@ -11,7 +11,7 @@ server that does not answer can hold a synchronous caller longer.
 from __future__ import annotations
 
 import logging
-import select
+import selectors
 import socket
 import ssl
 import time
@@ -233,11 +233,9 @@ def _hide_our_headers(record: logging.LogRecord) -> bool:
 logging.getLogger("httpcore.http11").addFilter(_hide_our_headers)
 
 
-def _left(deadline: float | None, error: type[httpcore.TimeoutException]) -> float | None:
-    """Turn a deadline into the seconds left; raise ``error`` where none are."""
-    if deadline is None:
-        return None
-    left = deadline - time.monotonic()
+def _left(deadline: float | None, error: type[httpcore.TimeoutException]) -> float:
+    """Turn a deadline into the seconds left; raise ``error`` where none are, or where there is no deadline."""
+    left = (deadline or 0.0) - time.monotonic()
     if left <= 0:
         raise error("the deadline has passed")
     return left
@@ -276,7 +274,7 @@ class _Stream(httpcore.NetworkStream):
         try:
             self._socket.settimeout(_left(timeout, httpcore.ConnectTimeout))
             return _Stream(ssl_context.wrap_socket(self._socket, server_hostname=server_hostname))
-        except TimeoutError as error:
+        except (TimeoutError, httpcore.ConnectTimeout) as error:
             self.close()
             raise httpcore.ConnectTimeout(error) from error
         except OSError as error:
@@ -289,15 +287,17 @@ class _Stream(httpcore.NetworkStream):
         return _is_readable(self._socket) if info == "is_readable" else None
 
 
+# The cheapest one; Windows has no poll.
+_Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)
+
+
 def _is_readable(sock: socket.socket) -> bool:
     """Tell whether an idle connection has something to read: usually that the server closed it."""
     if sock.fileno() < 0:
         return True
-    if hasattr(select, "poll"):
-        poller = select.poll()
-        poller.register(sock, select.POLLIN)
-        return bool(poller.poll(0))
-    return bool(select.select([sock], [], [], 0)[0])  # Windows has no poll, and no limit on numbers
+    with _Selector() as selector:
+        selector.register(sock, selectors.EVENT_READ)
+        return bool(selector.select(0))
 
 
 class _Backend(httpcore.NetworkBackend):
@@ -317,21 +317,19 @@ class _Backend(httpcore.NetworkBackend):
             addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except OSError as error:
             raise httpcore.ConnectError(error) from error
-        for family, kind, protocol, _, address in addresses:
+        for tried, (family, kind, protocol, _, address) in enumerate(addresses):
             sock = socket.socket(family, kind, protocol)
             try:
-                sock.settimeout(_left(timeout, httpcore.ConnectTimeout))
+                left = _left(timeout, httpcore.ConnectTimeout)
+                sock.settimeout(left / (len(addresses) - tried))  # one that is deaf leaves time for the next
                 sock.connect(address)
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            except TimeoutError as error:
+            except (TimeoutError, httpcore.ConnectTimeout) as error:
                 sock.close()
                 problem = httpcore.ConnectTimeout(error)
             except OSError as error:
                 sock.close()
                 problem = httpcore.ConnectError(error)
-            except httpcore.ConnectTimeout:
-                sock.close()
-                raise
             else:
                 return _Stream(sock)
         raise problem
