@@ -17,7 +17,7 @@ def test_every_server_requirement_has_a_check_on_every_operation_that_it_binds(k
     proven = {requirement for check in checks(OPERATIONS[key]) for requirement in check.requirements}
     proven |= set(rule_requirements())
 
-    assert [] == [r.id for r in SERVER if r.applies_to(key) and r.id not in proven]
+    assert [r.id for r in SERVER if r.applies_to(key) and r.id not in proven] == []
 
 
 @pytest.mark.parametrize("key", OPERATIONS)
@@ -35,7 +35,7 @@ def test_every_check_names_requirements_that_bind_its_operation(key: str) -> Non
 
 
 def test_every_rule_on_the_form_of_an_answer_names_a_server_requirement() -> None:
-    assert [] == [rule for rule in rule_requirements() if CATALOGUE.requirements[rule].binds != "server"]
+    assert [rule for rule in rule_requirements() if CATALOGUE.requirements[rule].binds != "server"] == []
 
 
 def test_no_two_checks_of_an_operation_have_the_same_name() -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 CATALOGUE = load_catalogue()
 MUTANTS: list[dict[str, Any]] = json.loads(
-    subprocess.run(  # noqa: S603 - our own command line
+    subprocess.run(
         [sys.executable, "-m", "calloff.cli", "mock", "--list-mutants", "--json"],
         check=True,
         capture_output=True,

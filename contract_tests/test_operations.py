@@ -26,10 +26,10 @@ def test_the_server_keeps_every_requirement_of(check: Check, sessions: dict[str,
 
     run_check(check, sessions[check.operation.api])
 
-    assert [] == [
+    assert [
         f"{v.requirement}: expected {v.expected}, received {v.received}"
         for v in outcome.violations[violations:]
-    ]
+    ] == []
     if len(outcome.skips) > skips:
         pytest.skip(outcome.skips[-1].reason)
 

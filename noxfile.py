@@ -1,0 +1,142 @@
+"""What a developer and CI run; ``nox --list`` is the manual."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.reuse_existing_virtualenvs = True
+nox.options.error_on_missing_interpreters = True
+nox.options.sessions = [
+    "lint",
+    "lint_documents",
+    "drift",
+    "types",
+    "tests",
+    "contract_tests",
+    "build",
+]
+
+ROOT = Path(__file__).parent
+LOCKS = {
+    "build": ("--group", "build"),
+    "generate": ("--group", "generate"),
+    "lint": ("--group", "lint"),
+    "tests": ("--extra", "all", "--group", "tests", "--group", "build"),
+    "types": ("--extra", "all", "--group", "types", "--group", "tests", "--group", "build"),
+}
+COVERAGE_FLOOR = "95"
+ON_CI = bool(os.environ.get("CI"))
+
+
+def install(session: nox.Session, lock: str, *, project: bool = False) -> None:
+    """Install the pinned dependencies of *lock*, and the project itself in editable form."""
+    session.install("--require-hashes", "-r", f"requirements/{lock}.txt")
+    if project:
+        session.install("--no-deps", "--no-build-isolation", "-e", ".")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style, imports, the rules of the documents, and that nothing looks like a secret."""
+    install(session, "lint")
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+    session.run("lint-imports", "--no-cache", env={"PYTHONPATH": "src:generated/python"})
+    session.run("python", "scripts/check_spec.py")
+    session.run("python", "scripts/check_secrets.py")
+
+
+@nox.session(venv_backend="none")
+def lint_documents(session: nox.Session) -> None:
+    """Lint the documents with Redocly CLI and Spectral; skipped, and saying so, where Node is missing."""
+    if not shutil.which("npm"):
+        message = "Node.js with npm is not installed, so the documents are not linted"
+        session.error(message) if ON_CI else session.skip(message)
+    quiet = {"REDOCLY_TELEMETRY": "off", "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true"}
+    session.run("npm", "ci", "--no-audit", "--no-fund", external=True)
+    session.run("npm", "run", "--silent", "lint:redocly", external=True, env=quiet)
+    session.run("npm", "run", "--silent", "lint:spectral", external=True)
+
+
+@nox.session
+def generate(session: nox.Session) -> None:
+    """Regenerate the clients from the documents; with -- --check only compare."""
+    install(session, "generate")
+    session.run("python", "scripts/generate.py", *session.posargs)
+
+
+@nox.session
+def drift(session: nox.Session) -> None:
+    """Check that everything generated is what its source says."""
+    install(session, "generate")
+    session.run("python", "scripts/generate.py", "--check")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check types, strictly: hand-written code, generated code, scripts and tests."""
+    install(session, "types", project=True)
+    session.run("mypy")
+    session.run("mypy", "-p", "calloff_clients")
+    session.run("mypy", "scripts", "contract_tests", "noxfile.py", *session.posargs)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the unit tests and hold the branch coverage of src/ to its floor."""
+    install(session, "tests", project=True)
+    if session.posargs:
+        session.run("pytest", *session.posargs)
+        return
+    session.run("coverage", "erase")
+    session.run("coverage", "run", "-m", "pytest", "-n", "2", "--dist", "worksteal", "-q")
+    session.run("coverage", "combine", "--quiet")
+    session.run("coverage", "report", "--fail-under", COVERAGE_FLOOR)
+
+
+@nox.session
+def contract_tests(session: nox.Session) -> None:
+    """Run the suite with its self-proof; -- --base-url URL --api NAME runs it against a server instead."""
+    install(session, "tests", project=True)
+    if any(argument.startswith("--base-url") for argument in session.posargs):
+        session.run("pytest", "contract_tests/test_operations.py", *session.posargs)
+        return
+    session.run("pytest", "contract_tests", "-n", "2", "--dist", "worksteal", "-q", *session.posargs)
+
+
+@nox.session
+def oracles(session: nox.Session) -> None:
+    """Compare the signers and verifiers with the official SDKs, 20,000 random requests per algorithm."""
+    install(session, "tests", project=True)
+    count = session.posargs[0] if session.posargs else "20000"
+    session.run("pytest", "tests/peers", "-n", "2", env={"CALLOFF_ORACLE_COUNT": count})
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Build the wheel and the source archive, install the wheel into a clean environment and use it."""
+    install(session, "build")
+    folder = Path(session.create_tmp())
+    shutil.rmtree(folder / "dist", ignore_errors=True)
+    session.run("python", "-m", "build", "--no-isolation", "--outdir", str(folder / "dist"), silent=True)
+    wheel = next((folder / "dist").glob("*.whl"))
+    session.run("python", "scripts/use_wheel.py", str(wheel), "requirements/tests.txt")
+
+
+@nox.session
+def lock(session: nox.Session) -> None:
+    """Pin every dependency by hash in requirements/; with -- --upgrade to the newest ones."""
+    session.install("uv")
+    for name, options in LOCKS.items():
+        session.run(
+            *("uv", "pip", "compile", "pyproject.toml", *options, "--universal", "--python-version", "3.11"),
+            *("--generate-hashes", "--no-emit-index-url", "--no-emit-find-links", "--quiet"),
+            *("--custom-compile-command", "nox -s lock", "--output-file", f"requirements/{name}.txt"),
+            *session.posargs,
+        )
