@@ -9,7 +9,7 @@ from typing import Any
 import calloff
 from calloff import AccessKey, CancelAccepted, IamPassword, TemporaryKey, Token
 
-PROJECT = "48cc2c48765f481480c7db940d6409d1"
+PROJECT = "48cc2c48765f481480c7db940d6409d1"  # pragma: allowlist secret
 UUID = "6d2146a0-c2d5-41bd-8ca0-ca9694ada992"
 NOW = 1768469400.0  # 2026-01-15T09:30:00Z
 MODES = ["sync", "async"]
@@ -81,7 +81,7 @@ CI_BATCH = Case(
     "TencentCiClient",
     "cancel_inventory_trigger_job",
     _CI,
-    "b3deffea2f84911ec9cb15254008618d9",
+    "b3deffea2f84911ec9cb15254008618d9",  # pragma: allowlist secret
     b"",
 )
 CI_AI = Case(
@@ -89,7 +89,7 @@ CI_AI = Case(
     "TencentCiClient",
     "cancel_ai_job",
     _CI,
-    "a632d4d3429a811ed8a5fa3d8277c400f",
+    "a632d4d3429a811ed8a5fa3d8277c400f",  # pragma: allowlist secret
     b"",
 )
 OTC_BATCH = Case(

@@ -164,6 +164,7 @@ NO_ANSWERS: dict[str, tuple[bytes, dict[str, str]]] = {
     "two": (b'{"is_success": true}{"is_success": false}', {}),
     "deep list": (b"[" * 200_000, {}),
     "deep object": (b'{"a":' * 100_000 + b"1" + b"}" * 100_000, {}),
+    "said twice": (b'{"is_success": false, "is_success": true}', {}),
     "bad utf-8": (b'{"message": "\xff\xfe"}', {}),
     "utf-16 said, not sent": (b"\xff\xfe{", {"Content-Type": "application/json; charset=utf-16"}),
     "gzip said, not sent": (b'{"is_success": true}', {"Content-Encoding": "gzip"}),

@@ -183,7 +183,7 @@ def test_a_second_implementation_notices_another_target(case: Case) -> None:
         (
             HUAWEI_SQL,
             TemporaryKey("AccessKey", "SecretKey", "example-security-token"),
-            "427cb662245c6d353733fcb8bef7efb02fe11c18d797d69d80b69bd2e1dfe4b7",
+            "427cb662245c6d353733fcb8bef7efb02fe11c18d797d69d80b69bd2e1dfe4b7",  # pragma: allowlist secret
         ),
     ],
     ids=["D3"],
@@ -304,7 +304,7 @@ def test_a_bad_id_is_refused_before_a_token_is_fetched(case: Case) -> None:
         "ftp://example.com",
         "https://",
         "https:///path",
-        "https://user:planted-password@example.com",
+        "https://user:planted-password@example.com",  # pragma: allowlist secret
         "https://user@example.com",
         "https://example.com?x=1",
         "https://example.com#x",
@@ -370,6 +370,12 @@ def test_clear_text_is_refused_but_for_this_machine_or_on_demand(host: str) -> N
 def test_a_host_that_is_none_is_refused(host: Any) -> None:
     with pytest.raises(InvalidInputError, match="host must be a host name"):
         own_endpoint("https://example.com", host=host)
+
+
+@every_case
+def test_an_empty_host_is_not_taken_for_none(case: Case) -> None:
+    with pytest.raises(InvalidInputError, match="host must be a host name"):
+        case.make("sync", "https://example.com", host="")
 
 
 def test_a_host_without_a_base_url_is_refused() -> None:

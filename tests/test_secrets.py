@@ -17,6 +17,7 @@ from operations import (
     CASES,
     CI_CASES,
     MODES,
+    OTC_SQL,
     SECRETS,
     TEMPORARY_KEY,
     TOKEN,
@@ -102,3 +103,14 @@ def test_no_secret_is_shown_anywhere(
     for text in shown:
         assert not [secret for secret in SECRETS if secret in text]
         assert not SIGNATURE.search(text)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_an_acceptance_that_echoes_a_secret_does_not_show_it(mode: str) -> None:
+    body = json.dumps({"is_success": True, "message": f"for {TOKEN.value}", "new": TOKEN.value}).encode()
+    with Listener(hostile.reply(200, body, {"X-Request-Id": TOKEN.value})) as service:
+        accepted = OTC_SQL.cancel(mode, service.url, TOKEN)
+
+    assert accepted.request_id == "***"
+    assert "for ***" in repr(accepted)
+    assert TOKEN.value not in repr(accepted)

@@ -71,11 +71,18 @@ class _Fault:
 
 
 def parse_json(body: bytes) -> Any:
-    """Parse JSON that came from outside; raise ValueError for anything that is none, however nested."""
+    """Parse JSON that came from outside; raise ValueError for what is none, too deep or ambiguous."""
     try:
-        return json.loads(body)
+        return json.loads(body, object_pairs_hook=_members)
     except RecursionError:
         raise ValueError("the JSON is nested too deeply") from None
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a member of an object is there twice")
+    return members
 
 
 def problem(request: PreparedRequest, answer: Answer, *, now: float) -> ApiError:
@@ -118,11 +125,18 @@ def request_id(answer: Answer) -> str:
     return ""
 
 
-def clean(text: str, secrets: tuple[str, ...]) -> str:
-    """Make a server's text fit to show: no secrets of the request, one line, at most 500 characters."""
+def redacted(text: str, secrets: tuple[str, ...]) -> str:
+    """Remove the secrets of a request from a text that a server wrote: it may echo what it was sent."""
     for secret in secrets:
         text = text.replace(secret, "***")
-    text = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+    return text
+
+
+def clean(text: str, secrets: tuple[str, ...]) -> str:
+    """Make a server's text fit to show: no secrets of the request, one line, at most 500 characters."""
+    text = "".join(
+        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in redacted(text, secrets)
+    )
     return text if len(text) <= _MAX_TEXT else f"{text[:_MAX_TEXT]}..."
 
 

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack, cast
 
-from calloff.answers import parse_json, problem, refusal, request_id, token_ended
+from calloff.answers import clean, parse_json, problem, redacted, refusal, request_id, token_ended
 from calloff.apis import APIS, ApiName, Operation
 from calloff.credentials import (
     AccessKey,
@@ -123,8 +123,9 @@ class _Core:
         self.timeout = _checked_timeout(timeout)
         public = public_endpoint(self.api, parts)
         if base_url is not None:
-            default = public.host if "bucket" in parts else None
-            self.endpoint = own_endpoint(base_url, host=host or default, allow_http=allow_http)
+            if host is None and "bucket" in parts:
+                host = public.host_header
+            self.endpoint = own_endpoint(base_url, host=host, allow_http=allow_http)
         elif host is not None:
             raise InvalidInputError(
                 f"host={checked_host(host)!r} goes with base_url; alone it has no meaning"
@@ -178,10 +179,14 @@ class _Core:
                 return refusal(UnexpectedAnswerError, request, answer, why, {})
             if (error := _hidden_failure(call.operation, request, answer, members)) is not None:
                 return error
+            members = {
+                name: redacted(value, request.secrets) if isinstance(value, str) else value
+                for name, value in members.items()
+            }
         return CancelAccepted(
             call.operation.key,
             call.job_id,
-            request_id(answer),
+            clean(request_id(answer), request.secrets),
             answer.status,
             _model(call.operation, members),
         )
