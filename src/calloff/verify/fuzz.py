@@ -177,8 +177,8 @@ class _Fuzzer:
     def well_formed(self, case: Any, state: str) -> None:
         """Send a valid request: about a fresh job in *state*, or about the generated id where *state* is empty."""
         job = self._supply(case, state) if state else None
-        if job is None and "project_id" in case.path_parameters:
-            case.path_parameters["project_id"] = self.probe.target.keys.project_id
+        if job is None:
+            self._in_own_project(case)
         answer = self._call(case)
         if answer is None:
             return
@@ -198,6 +198,8 @@ class _Fuzzer:
         """Send a request that the document does not allow; with *supplied* about a fresh job."""
         in_query = self.family == "ci" and "cancel" not in (case.query or {})
         job = self._supply(case, self.states.cancellable[0]) if supplied else None
+        if job is None:
+            self._in_own_project(case)
         answer = self._call(case)
         if answer is None:
             return
@@ -242,6 +244,11 @@ class _Fuzzer:
         job = self.probe.target.new_job(self.probe.operation, state)
         case.path_parameters = {key: quote(value, safe="") for key, value in job.parameters.items()}
         return job
+
+    def _in_own_project(self, case: Any) -> None:
+        # Any other project would be refused before the job id is looked at.
+        if "project_id" in self.probe.operation.patterns:
+            case.path_parameters["project_id"] = self.probe.target.keys.project_id
 
     def _second_cancel(self, case: Any) -> None:
         if self.states.second_cancel_is_silent:
@@ -292,26 +299,28 @@ class _Fuzzer:
             except FailureGroup as group:
                 for failure in group.exceptions:
                     received = str(getattr(failure, "message", failure)).strip()
+                    # The message shows the whole body too; what is wrong with it stands alone where there is a schema.
+                    flaw = getattr(failure, "validation_message", received)
                     self.probe.violate(
-                        self._requirement_of(name, received, answer),
+                        self._requirement_of(name, flaw, answer),
                         f"a response as documented ({name})",
                         cut(received) or answer.summary,
                         Exchange(answer.request, answer.response),
                     )
 
-    def _requirement_of(self, check: str, received: str, answer: Answer) -> str:
+    def _requirement_of(self, check: str, flaw: str, answer: Answer) -> str:
         """Name the requirement that a failed check of schemathesis shows to be broken."""
         by_check = {"not_a_server_error": "no-server-fault", "status_code_conformance": "status-documented"}
         if check in by_check:
             return by_check[check]
         if self.family == "ci":
             if check == "response_headers_conformance":
-                named = (rule for header, rule in _CI_HEADERS.items() if header in received.lower())
+                named = (rule for header, rule in _CI_HEADERS.items() if header in flaw.lower())
                 return next(named, "ci-request-id")
             return "ci-success-is-empty" if answer.response.status == 200 else "ci-error-is-xml"
         if answer.response.status == 200:
             return "dli-success-is-json"
-        return "dli-gateway-request-id" if "request_id" in received else "dli-error-is-json"
+        return "dli-gateway-request-id" if "request_id" in flaw else "dli-error-is-json"
 
     def _expect(self, requirement: str, held: bool, expected: str, answer: Answer) -> None:
         self.probe.hold(requirement)
