@@ -15,6 +15,7 @@ from calloff.apis import APIS, OPERATIONS
 from calloff.mock.app import create_app
 from calloff.mock.dialects import Dialect
 from calloff.mock.mutants import find_mutant
+from calloff.mock.pipeline import Exchange, Refusal
 from calloff.mock.state import ServerState
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from calloff.apis import ApiName
     from calloff.mock.jobs import Job
     from calloff.mock.keys import Key
+    from calloff.mock.pipeline import SignatureSteps
 
 NOW = 1_768_469_400.0  # 2026-01-15T09:30:00Z
 HOST = "127.0.0.1:8600"
@@ -209,6 +211,22 @@ class Bench:
         return reference.with_header(
             message, "Authorization", reference.hmac_authorization(key.id, list(signed), signature)
         )
+
+
+def accepts(steps: SignatureSteps, message: reference.Message, now: float) -> bool:
+    """Tell whether the signature check of the mock accepts a request, whatever its path names."""
+    path, _, query = message.target.partition("?")
+    headers = [(name.lower().encode(), value.encode()) for name, value in message.headers]
+    exchange = Exchange(message.method, path.encode(), query.encode(), headers, now)
+    exchange.body = message.body
+    try:
+        claim = steps.read(exchange)
+        key = steps.find_key(exchange, claim)
+        steps.check_time(exchange, claim)
+        steps.check_security_token(exchange, claim, key)
+        return steps.verify(steps, exchange, claim, key)
+    except Refusal:
+        return False
 
 
 def changed(message: reference.Message, name: str, value: str | None) -> reference.Message:

@@ -687,14 +687,14 @@ _TABLE = (
         "status-documented",
         _ALL,
         "answers 409 for a job that has ended",
-        steps=bend.refusing(bend.status(409), Case.NOT_CANCELLABLE),
+        steps=bend.refusing(bend.unlisted(409), Case.NOT_CANCELLABLE),
     ),
     Mutant(
         "unknown-job-418",
         "status-documented",
         _ALL,
         "answers 418 for a job that was never given out",
-        steps=bend.refusing(bend.status(418), Case.UNKNOWN_JOB),
+        steps=bend.refusing(bend.unlisted(418), Case.UNKNOWN_JOB),
     ),
     Mutant(
         "ci-code-with-wrong-status",

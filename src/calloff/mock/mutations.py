@@ -644,6 +644,12 @@ def quota_used_up(answer: Answer) -> Answer:
     return body(number)(status(405)(answer))
 
 
+def unlisted(number: int) -> Callable[[Answer], Answer]:
+    """Send a status and a code that no table of the vendor lists."""
+    codes = substituting(rb'(<Code>|"error_code":")[^<"]*', rb"\1Unlisted")
+    return lambda answer: body(codes)(status(number)(answer))
+
+
 def with_xml_body(answer: Answer) -> Answer:
     """Say something where nothing is to be said."""
     answer.body = b"<Response><State>Cancel</State></Response>"

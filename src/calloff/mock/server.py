@@ -160,9 +160,9 @@ def _uvicorn(site: _Site) -> Any:
     except ImportError as error:
         raise MissingExtraError("the mock needs the extra: pip install 'calloff[mock]'") from error
 
-    logging.getLogger("uvicorn").addHandler(
-        logging.NullHandler()
-    )  # else Python prints its warnings to stderr
+    log = logging.getLogger("uvicorn")
+    if not log.handlers:
+        log.addHandler(logging.NullHandler())  # without any, Python prints its warnings to stderr
 
     class Server(uvicorn.Server):
         """Leaves signals to the caller: the embedded server must not touch them."""
