@@ -6,9 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from calloff.apis import OPERATIONS
 from calloff.verify.judge import GATEWAY_CODE, Answer
-from calloff.verify.outcome import Exchange
 from calloff.verify.recipes import RECIPES, Recipe
 from calloff.verify.shapes import (
     CANONICAL,
@@ -82,7 +80,7 @@ class Cell:
         """Return what the cell proves by itself, the form of its answer aside."""
         more = ["bystander-untouched"] if self.subject.kind == "job" else []
         if self.expects in {ACCEPT, EITHER}:
-            more.append("cancel-takes-effect")
+            more += ["cancel-accepted", "cancel-takes-effect"]
         if self.expects == REFUSE:
             more.append("refusal-changes-nothing")
         if self.operation.name == "cancelSqlJob":
@@ -246,52 +244,21 @@ def _shape_cells(operation: Operation) -> Iterator[Cell]:
 
 def run_cell(cell: Cell, probe: Probe) -> None:
     """Send what *cell* says on a fresh job and hold the answer, the job and its bystanders to it."""
-    target, operation = probe.target, cell.operation
-    states = JOB_STATES[operation.key]
     recipe = cell.recipe or probe.session.default_recipe(like="good" if cell.signed else "")
     job, parameters, host = _subject(cell, probe)
-    bystanders = _bystanders(cell, probe, states.cancellable[0]) if job else []
+    bystanders = _bystanders(cell, probe) if job else []
     other = bystanders[0][1].parameters if bystanders else None
     request = probe.authenticate(cell.shape.change(probe.request(parameters, host)), recipe, other)
     answer = probe.send(request)
-    exchange = Exchange(request, answer.response)
-
-    def state_after(within: float) -> str:
-        return target.settled_state(operation, job.job_id, states.cancelled, within) if job else ""
-
-    def violate(requirement: str, expected: str, received: str) -> None:
-        probe.violate(requirement, expected, received, exchange)
-
     probe.hold(cell.requirement)
-    if cell.expects == ACCEPT and not answer.accepted:
-        violate(
-            cell.requirement, f"an accepted cancel of a job in state {cell.subject.state}", answer.summary
-        )
+    if cell.expects == ACCEPT:
+        _hold_acceptance(cell, probe, answer)
     if cell.expects == REFUSE:
-        _hold_refusal(cell, probe, answer, exchange)
-    if cell.expects in {ACCEPT, EITHER} and answer.accepted:
-        probe.hold("cancel-takes-effect")
-        already_broken = probe.session.outcome.violated("cancel-takes-effect", operation.key)
-        after = state_after(0 if already_broken else target.settle)
-        if after != states.cancelled:
-            wanted = f"state {states.cancelled} within {target.settle:g} s"
-            violate("cancel-takes-effect", wanted, f"{answer.summary}, then state {after}")
-    elif job and cell.subject.state != states.cancelled:
-        requirement = cell.requirement if cell.forbids_effect else "refusal-changes-nothing"
-        probe.hold(requirement)
-        after = state_after(0)
-        if after == states.cancelled:
-            violate(
-                requirement,
-                f"the job as it was, {cell.subject.state}",
-                f"{answer.summary}, then state {after}",
-            )
-    _hold_success_flag(cell, probe, answer, exchange, job)
-    for name, bystander in bystanders:
-        probe.hold("bystander-untouched")
-        after = target.state(OPERATIONS[f"{operation.api}/{name}"], bystander.job_id)
-        if after == JOB_STATES[f"{operation.api}/{name}"].cancelled:
-            violate("bystander-untouched", "another job as it was", f"job {bystander.job_id} in {after}")
+        _hold_refusal(cell, probe, answer)
+    if job is not None:
+        _hold_effect(cell, probe, answer, job)
+        _hold_success_flag(cell, probe, answer, job)
+        _hold_bystanders(bystanders, probe, answer)
     if cell.point:
         _observe(cell, probe, answer)
 
@@ -312,47 +279,91 @@ def _subject(cell: Cell, probe: Probe) -> tuple[Job | None, dict[str, str], str 
     return job, probe.own_parameters(job.job_id), None
 
 
-def _bystanders(cell: Cell, probe: Probe, state: str) -> list[tuple[str, Job]]:
+def _bystanders(cell: Cell, probe: Probe) -> list[tuple[Operation, Job]]:
     """Make the jobs that the request must leave alone, the first one of the same kind and owner."""
-    operation = cell.operation
-    found = [(operation.name, probe.target.new_job(operation, state))]
+    operation, target = cell.operation, probe.target
+    wanted = [(operation, "self")]
     if cell.expects == ACCEPT and cell.shape is CANONICAL:
-        found.append((operation.name, probe.target.new_job(operation, state, "other")))
-        for name, sibling in probe.target.api.operations.items():
-            if name != operation.name:
-                first = JOB_STATES[sibling.key].cancellable[0]
-                found.append((name, probe.target.new_job(sibling, first)))
-    return found
+        wanted += [(operation, "other")]
+        wanted += [
+            (sibling, "self") for sibling in target.api.operations.values() if sibling is not operation
+        ]
+    return [
+        (kind, target.new_job(kind, JOB_STATES[kind.key].cancellable[0], owner)) for kind, owner in wanted
+    ]
 
 
-def _hold_refusal(cell: Cell, probe: Probe, answer: Answer, exchange: Exchange) -> None:
+def _hold_acceptance(cell: Cell, probe: Probe, answer: Answer) -> None:
+    if answer.accepted:
+        return
+    # A refusal that is not about the credential says nothing about the way to authenticate.
+    about_credential = cell.recipe is None or answer.response.status in {401, 403}
+    requirement = cell.requirement if about_credential else "cancel-accepted"
+    expected = f"an accepted cancel of a job in state {cell.subject.state}"
+    probe.violate(requirement, expected, answer.summary, answer.exchange)
+
+
+def _hold_refusal(cell: Cell, probe: Probe, answer: Answer) -> None:
     # A SQL job's answer may say in a 200 that the request was not carried out.
     in_body = answer.response.status == 200 and not answer.accepted and "auth" not in cell.requirement
     wanted = "4xx" if cell.statuses == ANY_REFUSAL else " or ".join(map(str, cell.statuses))
     if not in_body and answer.response.status not in cell.statuses:
-        probe.violate(cell.requirement, f"a refusal with {wanted}", answer.summary, exchange)
+        expected = f"a refusal with {wanted}"
+        probe.violate(cell.requirement, expected, answer.summary, answer.exchange)
     elif cell.shape.code_ends and not answer.error_code.endswith(cell.shape.code_ends):
-        probe.violate(
-            cell.requirement, f"error_code ending in {cell.shape.code_ends}", answer.summary, exchange
-        )
+        expected = f"error_code ending in {cell.shape.code_ends}"
+        probe.violate(cell.requirement, expected, answer.summary, answer.exchange)
 
 
-def _hold_success_flag(cell: Cell, probe: Probe, answer: Answer, exchange: Exchange, job: Job | None) -> None:
+def _hold_effect(cell: Cell, probe: Probe, answer: Answer, job: Job) -> None:
+    """Hold the state of the job: cancelled after an acceptance, as it was after anything else."""
+    operation, target = cell.operation, probe.target
+    cancelled = JOB_STATES[operation.key].cancelled
+    if cell.expects in {ACCEPT, EITHER} and answer.accepted:
+        probe.hold("cancel-takes-effect")
+        # Waiting once for a server that forgets is enough.
+        already_broken = probe.session.outcome.violated("cancel-takes-effect", operation.key)
+        within = 0 if already_broken else target.settle
+        after = target.settled_state(operation, job.job_id, cancelled, within)
+        if after != cancelled:
+            expected = f"state {cancelled} within {target.settle:g} s"
+            received = f"{answer.summary}, then state {after}"
+            probe.violate("cancel-takes-effect", expected, received, answer.exchange)
+    elif cell.subject.state != cancelled:
+        requirement = cell.requirement if cell.forbids_effect else "refusal-changes-nothing"
+        probe.hold(requirement)
+        after = target.state(operation, job.job_id)
+        if after == cancelled:
+            expected = f"the job as it was, {cell.subject.state}"
+            received = f"{answer.summary}, then state {after}"
+            probe.violate(requirement, expected, received, answer.exchange)
+
+
+def _hold_success_flag(cell: Cell, probe: Probe, answer: Answer, job: Job) -> None:
     """Hold a 200 that says is_success false to having cancelled nothing."""
-    if not (
-        cell.operation.name == "cancelSqlJob"
-        and isinstance(answer.json, dict)
-        and "is_success" in answer.json
+    operation = cell.operation
+    if (
+        operation.name != "cancelSqlJob"
+        or not isinstance(answer.json, dict)
+        or "is_success" not in answer.json
     ):
         return
     probe.hold("dli-sql-success-flag")
-    states = JOB_STATES[cell.operation.key]
-    if answer.json["is_success"] is not False or job is None or cell.subject.state == states.cancelled:
+    cancelled = JOB_STATES[operation.key].cancelled
+    if answer.json["is_success"] is not False or cell.subject.state == cancelled:
         return
-    if probe.target.state(cell.operation, job.job_id) == states.cancelled:
-        probe.violate(
-            "dli-sql-success-flag", "is_success true, since the job was cancelled", answer.summary, exchange
-        )
+    if probe.target.state(operation, job.job_id) == cancelled:
+        expected = "is_success true, since the job was cancelled"
+        probe.violate("dli-sql-success-flag", expected, answer.summary, answer.exchange)
+
+
+def _hold_bystanders(bystanders: list[tuple[Operation, Job]], probe: Probe, answer: Answer) -> None:
+    for kind, bystander in bystanders:
+        probe.hold("bystander-untouched")
+        after = probe.target.state(kind, bystander.job_id)
+        if after == JOB_STATES[kind.key].cancelled:
+            expected = f"job {bystander.job_id} as it was"
+            probe.violate("bystander-untouched", expected, f"state {after}", answer.exchange)
 
 
 def _observe(cell: Cell, probe: Probe, answer: Answer) -> None:
@@ -370,6 +381,8 @@ def _observe(cell: Cell, probe: Probe, answer: Answer) -> None:
         candidates += ["200-is-success-false"]
     else:
         candidates += ["refused", "not-cancellable"]
-    probe.observe(
-        cell.point, next((c for c in candidates if c in point.choices), f"{status} {answer.error_code}")
-    )
+    choice = next((c for c in candidates if c in point.choices), f"{status}-{name}")
+    unknown = probe.session.outcome.observed.get(cell.point.partition("-")[0] + "-unknown-job", {})
+    if choice not in point.choices and choice == unknown.get(cell.operation.key):
+        choice = "as-unknown"
+    probe.observe(cell.point, choice)

@@ -52,7 +52,7 @@ def checks(operation: Operation, layers: Iterable[Layer] = LAYERS, *, seed: int 
             for cell in cells(operation)
         ]
     if "races" in wanted:
-        from calloff.verify.races import cancel_at_the_same_time, cancel_twice
+        from calloff.verify.races import cancel_at_the_same_time, cancel_twice, see_cancellable_states
 
         second = () if operation.api == "tencent-ci" else ("dli-second-cancel-refused",)
         twice = ("cancel-accepted", "cancel-takes-effect", *second)
@@ -66,6 +66,9 @@ def checks(operation: Operation, layers: Iterable[Layer] = LAYERS, *, seed: int 
                 cancel_at_the_same_time,
             ),
         ]
+        if operation.name == "cancelInventoryTriggerJob":
+            shown = ("status-documented",)
+            found.append(Check("cancellable-states", "races", operation, shown, see_cancellable_states))
     if "model" in wanted:
         from calloff.verify import model
 

@@ -15,7 +15,7 @@ from defusedxml.ElementTree import fromstring
 from jsonschema import Draft202012Validator
 
 from calloff.verify.catalogue import read_yaml
-from calloff.verify.outcome import cut
+from calloff.verify.outcome import Exchange, cut
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -86,6 +86,11 @@ class Answer:
         return self.operation.api == "tencent-ci"
 
     @property
+    def family(self) -> str:
+        """Name the family of requirements and silent points that the operation belongs to."""
+        return "ci" if self.is_ci else "dli"
+
+    @property
     def failed(self) -> bool:
         """Tell whether the status is an error's."""
         return self.response.status >= 400
@@ -122,6 +127,11 @@ class Answer:
         return self.response.status == 200 and flag is not False
 
     @property
+    def exchange(self) -> Exchange:
+        """Return the request and the answer as a report keeps them."""
+        return Exchange(self.request, self.response)
+
+    @property
     def summary(self) -> str:
         """Say in a few words what came."""
         body = self.response.body.decode("utf-8", "replace")
@@ -155,7 +165,10 @@ def _status_documented(answer: Answer) -> tuple[str, str] | None:
 
 
 def _no_server_fault(answer: Answer) -> tuple[str, str] | None:
-    return None if answer.response.status < 500 else ("no 5xx", answer.summary)
+    # 501 is how the CI table refuses what it has not implemented, another method among it.
+    if answer.response.status < 500 or answer.response.status == 501:
+        return None
+    return "no 5xx but 501", answer.summary
 
 
 def _ci_request_id(answer: Answer) -> tuple[str, str] | None:

@@ -57,7 +57,7 @@ class Outcome:
     exercised: Counter[tuple[str, str]] = field(default_factory=Counter)
     violations: list[Violation] = field(default_factory=list)
     skips: list[Skip] = field(default_factory=list)
-    observed: dict[str, str] = field(default_factory=dict)
+    observed: dict[str, dict[str, str]] = field(default_factory=dict)
     accepted: int = 0
     requests: int = 0
     checks_run: int = 0

@@ -5,10 +5,10 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from calloff.verify.outcome import Exchange
 from calloff.verify.shapes import JOB_STATES
 
 if TYPE_CHECKING:
+    from calloff.verify.judge import Answer
     from calloff.verify.session import Probe
 
 ROUNDS = 3
@@ -24,16 +24,18 @@ def cancel_twice(probe: Probe) -> None:
     first = probe.send(request)
     probe.hold("cancel-accepted")
     if not first.accepted:
-        probe.violate(
-            "cancel-accepted", "an accepted cancel", first.summary, Exchange(request, first.response)
-        )
+        probe.violate("cancel-accepted", "an accepted cancel", first.summary, first.exchange)
         return
     probe.hold("cancel-takes-effect")
+    at_once = target.state(operation, job.job_id) == states.cancelled
     after = target.settled_state(operation, job.job_id, states.cancelled, target.settle)
     if after != states.cancelled:
         wanted = f"state {states.cancelled} within {target.settle:g} s"
-        probe.violate("cancel-takes-effect", wanted, f"state {after}", Exchange(request, first.response))
+        probe.violate("cancel-takes-effect", wanted, f"state {after}", first.exchange)
         return
+    probe.observe(f"{first.family}-settle", "at-once" if at_once else "later")
+    if not first.is_ci:
+        probe.observe("dli-success-body", _completeness(first))
     again = probe.authenticate(probe.request(job.parameters, job.host), recipe)
     second = probe.send(again)
     if states.second_cancel_is_silent:
@@ -44,8 +46,30 @@ def cancel_twice(probe: Probe) -> None:
             "dli-second-cancel-refused",
             "a refusal of the second cancel",
             second.summary,
-            Exchange(again, second.response),
+            second.exchange,
         )
+
+
+def _completeness(answer: Answer) -> str:
+    """Name how much of the documented 200 an answer holds, as the table of silent points does."""
+    if not answer.response.body:
+        return "empty"
+    documented = {"msg"} if answer.operation.name == "cancelBatchJob" else {"is_success", "message"}
+    return "full" if isinstance(answer.json, dict) and documented <= answer.json.keys() else "partial"
+
+
+def see_cancellable_states(probe: Probe) -> None:
+    """Record in which of the states that the CI page is silent about a batch job can be cancelled."""
+    recipe = probe.session.default_recipe()
+    accepted = set()
+    for state in JOB_STATES[probe.operation.key].silent:
+        job = probe.target.new_job(probe.operation, state)
+        request = probe.authenticate(probe.request(job.parameters, job.host), recipe)
+        if probe.send(request).accepted:
+            accepted.add(state)
+    names = {(): "none", ("Pause",): "pause", ("Pause", "Running"): "running-and-pause"}
+    seen = tuple(sorted(accepted))
+    probe.observe("ci-batch-cancellable", names.get(seen, " and ".join(seen)))
 
 
 def cancel_at_the_same_time(probe: Probe) -> None:
@@ -61,7 +85,7 @@ def cancel_at_the_same_time(probe: Probe) -> None:
                 request = probe.authenticate(probe.request(job.parameters, job.host), recipe)
                 answers = list(pool.map(lambda wire, r=request: probe.send(r, wire), wires))
                 probe.hold("concurrent-cancels-agree")
-                exchange = Exchange(request, answers[0].response)
+                exchange = answers[0].exchange
                 received = " and ".join(answer.summary for answer in answers)
                 if not any(answer.accepted for answer in answers):
                     probe.violate("concurrent-cancels-agree", "one of the two accepted", received, exchange)

@@ -518,6 +518,16 @@ def _hmac_token(*, signed: bool, token: str | None = None) -> Callable[[Draft], 
     return build
 
 
+def _hmac_with_project_header(draft: Draft) -> Request:
+    full = _dated(draft).plus(("X-Project-Id", "0" * 32))
+    return _sent(full, _h(full, headers=("host", "x-project-id", "x-sdk-date")))
+
+
+def _hmac_of_another_algorithm(draft: Draft) -> Request:
+    dated = _dated(draft)
+    return _sent(dated, _h(dated).replace("SDK-HMAC-SHA256", "SDK-HMAC-SHA1", 1))
+
+
 def _hmac_part(drop: str) -> Callable[[Draft], Request]:
     def build(draft: Draft) -> Request:
         dated = _dated(draft)
@@ -584,6 +594,22 @@ DLI_RECIPES: tuple[Recipe, ...] = (
         "dli-auth-signature-malformed",
         False,
         lambda d: _sent(_dated(d), "Bearer none"),
+    ),
+    Recipe(
+        "another algorithm",
+        "good",
+        "dli-auth-signature-malformed",
+        False,
+        _hmac_of_another_algorithm,
+        counts_as_failure=True,
+    ),
+    Recipe(
+        "signed X-Project-Id of another project",
+        "good",
+        "status-documented",
+        None,
+        _hmac_with_project_header,
+        point="dli-project-header-mismatch",
     ),
     Recipe(
         "unknown access key",

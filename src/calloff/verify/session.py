@@ -125,7 +125,7 @@ class Probe:
 
     def observe(self, point: str, choice: str) -> None:
         """Record the choice that the target made at a silent point."""
-        self.session.outcome.observed.setdefault(point, choice)
+        self.session.outcome.observed.setdefault(point, {}).setdefault(self.operation.key, choice)
 
     def own_parameters(self, job_id: str) -> dict[str, str]:
         """Return the path parameters of *job_id* in the target's own project or bucket."""

@@ -240,12 +240,4 @@ SHAPES: tuple[Shape, ...] = (
         _header("Content-Type", None),
         point="dli-content-type-absent",
     ),
-    Shape(
-        "X-Project-Id of another project",
-        _DLI,
-        "status-documented",
-        "either",
-        _header("X-Project-Id", "0" * 32),
-        point="dli-project-header-mismatch",
-    ),
 )

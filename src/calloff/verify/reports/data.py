@@ -72,7 +72,8 @@ def report(run: Run, *, exit_status: int) -> dict[str, Any]:
                 "requests": outcome.requests,
                 "accepted": outcome.accepted,
                 "observed": {
-                    point: redactor.text(choice) for point, choice in sorted(outcome.observed.items())
+                    point: {operation: redactor.text(choice) for operation, choice in choices.items()}
+                    for point, choices in sorted(outcome.observed.items())
                 },
             }
             for target in run.targets
