@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import pickle
 import threading
 from typing import Any
 from xml.sax.saxutils import escape
@@ -390,6 +392,15 @@ def test_a_text_of_a_server_is_shown_on_one_line_and_not_for_ever() -> None:
     assert str(error).isprintable()
     assert error.text.startswith("a\ufffdb\ufffd[31mc\ufffdxxx")
     assert len(str(error)) < 700
+
+
+def test_an_error_travels_between_processes_whole() -> None:
+    body = b'{"error_code": "C", "error_msg": "m", "request_id": "r"}'
+    error = _error(OTC_SQL, "sync", 429, body, {"Retry-After": "7"})
+
+    for other in (pickle.loads(pickle.dumps(error)), copy.copy(error)):  # noqa: S301 - made here
+        assert type(other) is ThrottledError
+        assert (str(other), vars(other)) == (str(error), vars(error))
 
 
 # --- the clients as objects ---

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import string
 from typing import Any
 
 import hostile_server as hostile
 import pytest
 from hostile_server import Listener
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from operations import (
     ACCESS_KEY,
     CASES,
@@ -439,3 +442,23 @@ def test_every_character_that_an_id_may_have_reaches_the_wire_unchanged() -> Non
 
     assert len(admitted) == 63
     assert lines[0] == f"DELETE /v1.0/{PROJECT}/jobs/{admitted} HTTP/1.1"
+
+
+@settings(derandomize=True, max_examples=300)
+@given(
+    st.one_of(st.text(), st.text(string.printable), st.from_regex(r"[0-9A-Za-z.%/-]{0,70}", fullmatch=True))
+)
+@every_case
+def test_any_text_is_refused_or_stands_in_the_target_as_it_is(case: Case, text: str) -> None:
+    operation = OPERATIONS[case.key]
+    ids = {"project_id": PROJECT, operation.job_parameter: text}
+    endpoint = own_endpoint("https://example.com")
+    try:
+        prepared = prepare(operation, ids, endpoint=endpoint, credential=ACCESS_KEY, now=NOW)
+    except InvalidInputError:
+        return
+    path, _, query = prepared.target.partition("?")
+    assert re.fullmatch(r"[0-9A-Za-z-]{1,64}", text, re.ASCII)
+    assert path.split("/")[-1] == text
+    assert path.count("/") == operation.path.count("/")
+    assert query == operation.query

@@ -18,6 +18,9 @@ CalloffError
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 
 class CalloffError(Exception):
     """Base of everything calloff raises on purpose."""
@@ -73,6 +76,10 @@ class ApiError(CalloffError):
         self.request_id = request_id
         self.retryable = retryable
         self.retry_after = retry_after
+
+    def __reduce__(self) -> tuple[Callable[..., ApiError], tuple[object, ...]]:
+        """Let an error travel between processes: by default only its message would."""
+        return partial(type(self), **vars(self)), self.args
 
 
 class RefusedError(ApiError):
