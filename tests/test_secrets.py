@@ -96,7 +96,7 @@ def test_no_secret_is_shown_anywhere(
             "user": iam_user(iam.url),
         }[kind]
         with pytest.raises(CalloffError) as caught:
-            case.cancel(mode, service.url, credentials, timeout=0.3)
+            case.cancel(mode, service.url, credentials, timeout=0.4 if ending is hostile.hang else 20.0)
         assert service.requests  # the secret did leave, to the one server that was meant
 
     shown = [*_texts(caught.value, set()), caplog.text, *capfd.readouterr()]
