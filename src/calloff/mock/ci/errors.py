@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING
-from xml.sax.saxutils import escape
 
 from calloff.mock.pipeline import Answer, Case, Row
 
@@ -98,7 +98,7 @@ def error_answer(row: Row, request_id: str, trace_id: str) -> Answer:
     if row.status == 200:
         return Answer(200, [], b"")
     body = (
-        f"<Error><Code>{escape(row.code)}</Code><Message>{escape(row.message)}</Message>"
+        f"<Error><Code>{escape(row.code, quote=False)}</Code><Message>{escape(row.message, quote=False)}</Message>"
         f"<RequestId>{request_id}</RequestId><TraceId>{trace_id}</TraceId></Error>"
     )
     return Answer(row.status, [XML, (b"x-ci-trace-id", trace_id.encode())], body.encode())
