@@ -362,8 +362,8 @@ def _hold_bystanders(bystanders: list[tuple[Operation, Job]], probe: Probe, answ
         probe.hold("bystander-untouched")
         after = probe.target.state(kind, bystander.job_id)
         if after == JOB_STATES[kind.key].cancelled:
-            expected = f"job {bystander.job_id} as it was"
-            probe.violate("bystander-untouched", expected, f"state {after}", answer.exchange)
+            received = f"job {bystander.job_id} in {after}"
+            probe.violate("bystander-untouched", "another job as it was", received, answer.exchange)
 
 
 def _observe(cell: Cell, probe: Probe, answer: Answer) -> None:
