@@ -156,7 +156,9 @@ class Probe:
             if recipe.counts_as_failure and self.session.needs_good_request(keys.key_id):
                 self._send_good_request(recipe)
                 keys = self.target.credentials(recipe.credentials)
-            self.session.count(keys.key_id, failing=recipe.counts_as_failure)
+            # What is neither counts neither way: a request that names no key leaves the gateway's count as it was.
+            if recipe.counts_as_failure or recipe.accepted:
+                self.session.count(keys.key_id, failing=recipe.counts_as_failure)
         other_target = target_of(
             self.operation,
             other or self.own_parameters(unknown_id(self.operation)),
