@@ -151,20 +151,25 @@ class Probe:
         self, request: Request, recipe: Recipe, other: Mapping[str, str] | None = None
     ) -> Request:
         """Apply *recipe*; *other* are the path parameters of another job, for recipes that replay a signature."""
-        keys = self.target.credentials(recipe.credentials)
-        if keys.key_id and recipe.credentials != "none":
-            if recipe.counts_as_failure and self.session.needs_good_request(keys.key_id):
-                self._send_good_request(recipe)
-                keys = self.target.credentials(recipe.credentials)
-            # What is neither counts neither way: a request that names no key leaves the gateway's count as it was.
-            if recipe.counts_as_failure or recipe.accepted:
-                self.session.count(keys.key_id, failing=recipe.counts_as_failure)
         other_target = target_of(
             self.operation,
             other or self.own_parameters(unknown_id(self.operation)),
             self.target.address.prefix,
         )
-        return recipe.build(Draft(request, keys, time.time(), other_target))
+
+        def build() -> tuple[Request, str]:
+            keys = self.target.credentials(recipe.credentials)
+            return recipe.build(Draft(request, keys, time.time(), other_target)), keys.key_id
+
+        built, key_id = build()
+        if key_id and key_id in (built.header("Authorization") or built.target):
+            if recipe.counts_as_failure and self.session.needs_good_request(key_id):
+                self._send_good_request(recipe)
+                built, key_id = build()
+            # A right signature over what another owner holds counts neither way.
+            if recipe.counts_as_failure or recipe.accepted:
+                self.session.count(key_id, failing=recipe.counts_as_failure)
+        return built
 
     def send(self, request: Request, wire: Wire | None = None) -> Answer:
         """Send *request*, judge the answer by every rule that binds the operation, and return it."""
