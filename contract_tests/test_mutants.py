@@ -34,8 +34,8 @@ MUTANTS: list[dict[str, Any]] = json.loads(
 )
 
 
-# Seconds; the slowest correct dialect of the mock needs 0.3.
-SETTLE = 0.7
+# Seconds; the slowest correct dialect of the mock needs 0.15.
+SETTLE = 0.6
 
 
 def operations_of(mutant: dict[str, Any]) -> list[str]:

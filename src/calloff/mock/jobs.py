@@ -10,7 +10,7 @@ from calloff.mock.pipeline import Case, Refusal
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-SETTLING_SECONDS = 0.3  # how long a cancel takes under the dialects "later"
+SETTLING_SECONDS = 0.15  # how long a cancel takes under the dialects "later"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,180 @@
+"""What the project promises about itself: snippets that run, locks that pin, rules that files keep."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import subprocess
+import sys
+import textwrap
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from calloff.mock.server import run_embedded
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
+
+
+def snippets(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def run_python(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+def test_the_first_snippet_cancels_a_job_of_the_mock() -> None:
+    code = snippets("python")[0]
+    with run_embedded(["otc-dli"]) as server:
+        api = server.announcement["apis"]["otc-dli"]
+        states = server.announcement["provider_states_url"]
+        wanted = {"api": "otc-dli", "operation": "cancelSqlJob", "state": "RUNNING", "owner": "self"}
+        job_id = post_json(f"{states}/jobs", wanted)["job_id"]
+        for old, new in (
+            ("48cc2c48765f481480c7db940d6409d1", api["project_id"]),
+            ("6d2146a0-c2d5-41bd-8ca0-ca9694ada992", job_id),
+            ('"access key", "secret key"', "{access_key!r}, {secret_key!r}".format(**api["credentials"])),
+            ('region="eu-de",', f'region="eu-de", base_url={api["base_url"]!r},'),
+        ):
+            assert old in code
+            code = code.replace(old, new)
+
+        result = run_python(code)
+
+    assert result.stderr == ""
+    assert result.stdout.startswith("accepted ")
+
+
+def post_json(url: str, data: dict[str, str]) -> dict[str, str]:
+    import httpx
+
+    answer: dict[str, str] = httpx.post(url, json=data, trust_env=False).json()
+    return answer
+
+
+def test_the_second_snippet_refuses_a_dot_segment() -> None:
+    result = run_python(snippets("python")[1])
+
+    assert result.stderr == ""
+    assert ".." in result.stdout
+
+
+def test_the_snippet_for_ci_verifies_the_mock(tmp_path: Path) -> None:
+    script = textwrap.dedent(snippets("sh")[0]).replace("calloff mock", "calloff mock --port 18600")
+    script = script.replace("127.0.0.1:8602", "127.0.0.1:18602").replace(
+        "calloff verify", "calloff verify --layer races"
+    )
+    path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
+    result = subprocess.run(
+        ["bash", "-c", f"trap 'kill $(jobs -p)' EXIT\nset -e\n{script}"],
+        cwd=tmp_path,
+        env={"PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert json.loads((tmp_path / "calloff-report" / "report.json").read_text())["exit_status"] == 0
+
+
+def test_every_command_of_the_last_snippet_exists() -> None:
+    for line in snippets("sh")[1].splitlines():
+        words = line.partition("#")[0].split()
+        result = run_python(
+            f"import sys; sys.argv = {[*words, '--help']!r}; from calloff.cli import main; main()"
+        )
+        assert result.returncode == 0, result.stderr
+
+
+def test_the_table_of_operations_is_the_table_in_the_code() -> None:
+    from calloff.apis import OPERATIONS
+
+    rows = re.findall(r"^\| \d \| `([^`]+)` \| `([^`]+)` \| `(\w+) ([^`]+)` \|$", README, re.MULTILINE)
+
+    assert rows == [
+        (op.api, op.name, op.method, op.path + (f"?{op.query}" if op.query else ""))
+        for op in OPERATIONS.values()
+    ]
+
+
+def test_every_client_requirement_is_proven_by_a_marked_test() -> None:
+    catalogue = yaml.safe_load((ROOT / "spec" / "requirements.yaml").read_text(encoding="utf-8"))
+    wanted = {row["id"] for row in catalogue["requirements"] if row["binds"] == "client"}
+    marked = {
+        node.args[0].value
+        for path in (ROOT / "tests").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "requirement"
+        and node.args
+        and isinstance(node.args[0], ast.Constant)
+    }
+
+    assert marked == wanted
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "contract_tests").rglob("*.py")), ids=lambda path: path.name)
+def test_contract_tests_reach_servers_over_http_only(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    modules = {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    modules |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    allowed = ("calloff.apis", "calloff.verify")
+    consumers = (*allowed, "calloff")
+
+    own = {module for module in modules if module.split(".")[0].startswith("calloff")}
+    rules = consumers if "consumers" in path.parts else allowed
+    assert {module for module in own if not module.startswith(rules)} == set()
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.stem)
+def test_a_lock_pins_by_hash_and_names_no_host(lock: Path) -> None:
+    text = lock.read_text(encoding="utf-8")
+    pins = re.findall(r"^([A-Za-z0-9_.\[\]-]+)==", text, re.MULTILINE)
+
+    assert pins
+    assert "://" not in text
+    for block in re.split(r"\n(?=[A-Za-z0-9])", text[text.index(pins[0]) :]):
+        assert "--hash=sha256:" in block
+
+
+def test_the_locks_hold_what_pyproject_asks_for() -> None:
+    project, groups = PYPROJECT["project"], PYPROJECT["dependency-groups"]
+    extras = project["optional-dependencies"]
+    wanted = {
+        "tests": [
+            *project["dependencies"],
+            *extras["mock"],
+            *extras["verify"],
+            *groups["tests"],
+            *groups["generate"],
+        ],
+        "lint": groups["lint"],
+        "types": [*extras["mock"], *extras["verify"], *groups["types"], *groups["tests"]],
+        "generate": groups["generate"],
+        "build": groups["build"],
+    }
+    for name, requirements in wanted.items():
+        text = (ROOT / "requirements" / f"{name}.txt").read_text(encoding="utf-8")
+        pinned = dict(re.findall(r"^([A-Za-z0-9_.-]+)==([^\s;\\]+)", text, re.MULTILINE))
+        for requirement in map(Requirement, requirements):
+            version = pinned.get(canonicalize_name(requirement.name))
+            assert version is not None, (
+                f"{requirement.name} is not in requirements/{name}.txt; run nox -s lock"
+            )
+            assert requirement.specifier.contains(version), (
+                f"{requirement} against {version}; run nox -s lock"
+            )
