@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from calloff.verify.engine import Check, Run
-    from calloff.verify.target import Target
+    from calloff.verify.target import Keys, Target
 
 _ENVIRONMENT = {
     "access_key": "CALLOFF_ACCESS_KEY",
@@ -128,7 +128,7 @@ def command(
 
     from calloff.verify.catalogue import load_catalogue
     from calloff.verify.engine import LAYERS, Run
-    from calloff.verify.target import TargetError, announced_targets
+    from calloff.verify.target import CannotSupplyError, TargetError, announced_targets
     from calloff.verify.wire import TargetLostError
 
     # A terminal that cannot show a character shows another; the report must not fail over it.
@@ -136,21 +136,30 @@ def command(
     console = Console(file=sys.stdout, soft_wrap=not sys.stdout.isatty(), highlight=False)
     chosen = [layer for layer in LAYERS if not layers or layer in layers]
     run = Run(load_catalogue(), seed=seed, layers=chosen, operations=operations)
-    with ExitStack() as stack:
-        if mock:
-            announcement = _start_mock(stack, apis, choices, mutant)
-            targets = announced_targets(announcement, settle=settle, timeout=timeout)
-        else:
-            try:
-                targets = [
-                    _given_target(apis, base_url or "", host, project_id, provider_states, settle, timeout)
-                ]
-            except (TargetError, TargetLostError) as error:
-                click.echo(f"calloff: could not verify: {error}", err=True)
-                sys.exit(3)
-        _verify(run, targets, console)
-    status = run.exit_status(strict=strict)
-    _report(run, status, report_dir, console)
+    try:
+        with ExitStack() as stack:
+            if mock:
+                announcement = _start_mock(stack, apis, choices, mutant)
+                targets = announced_targets(announcement, settle=settle, timeout=timeout)
+            else:
+                target = _given_target(
+                    apis, base_url or "", host, project_id, provider_states, settle, timeout
+                )
+                stack.callback(target.close)
+                if not target.keys.usable:
+                    target.keys = _supplied_keys(target)
+                _check_project(target)
+                targets = [target]
+            _verify(run, targets, console)
+        status = run.exit_status(strict=strict)
+        _report(run, status, report_dir, console)
+    except (CannotSupplyError, TargetError, TargetLostError) as error:
+        click.echo(f"calloff: could not verify: {error}", err=True)
+        sys.exit(3)
+    except KeyboardInterrupt:
+        # Not while checks ran: the run ends by itself then, and is reported.
+        click.echo("calloff: could not verify: interrupted", err=True)
+        sys.exit(3)
     sys.exit(status)
 
 
@@ -202,15 +211,30 @@ def _given_target(
     except ValueError as error:
         msg = f"CALLOFF_* in the environment, or --project-id: {error}"
         raise InvalidInputError(msg) from error
-    if not given and states is not None:
-        keys = states.credentials(api.name, "good")
     if not given and states is None:
         msg = f"no credential: set {' and '.join(_ENVIRONMENT.values())} as the server needs, or --provider-states"
         raise InvalidInputError(msg)
-    if "project_id" in next(iter(api.operations.values())).patterns and not keys.project_id:
-        msg = f"{api.name} needs --project-id, the project that the credentials belong to"
-        raise InvalidInputError(msg)
     return Target(api, base_url, keys, host, states, timeout, settle)
+
+
+def _check_project(target: Target) -> None:
+    patterns = next(iter(target.api.operations.values())).patterns
+    if "project_id" in patterns and not target.keys.project_id:
+        msg = f"{target.api.name} needs --project-id, the project that the credentials belong to"
+        raise InvalidInputError(msg)
+
+
+def _supplied_keys(target: Target) -> Keys:
+    """Return the first credentials that the provider states can supply."""
+    from calloff.verify.target import CannotSupplyError
+
+    reasons = []
+    for kind in ("good", "token", "temporary"):
+        try:
+            return target.credentials(kind)
+        except CannotSupplyError as error:
+            reasons.append(str(error))
+    raise CannotSupplyError("; ".join(dict.fromkeys(reasons)))
 
 
 def _check_operations(names: Sequence[str], apis: Sequence[str]) -> None:

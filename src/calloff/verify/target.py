@@ -58,6 +58,11 @@ class Keys:
                 raise ValueError(msg)
         return cls(**given)
 
+    @property
+    def usable(self) -> bool:
+        """Tell whether there is anything to authenticate with."""
+        return bool(self.secret_key or self.token)
+
     def secrets(self) -> tuple[str, ...]:
         """Return what must appear in no report."""
         return tuple(value for value in (self.secret_key, self.security_token, self.token) if value)

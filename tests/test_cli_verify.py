@@ -1,0 +1,511 @@
+"""calloff verify as its user meets it: exit statuses, sentences, report files."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from xml.etree.ElementTree import parse
+
+import hostile_server as hostile
+import pytest
+from click.testing import CliRunner, Result
+from fake_target import PROJECT, SECRET_KEY, TOKEN, FakeTarget, Reply, Seen, json_reply, refusal
+from hostile_server import Listener
+
+from calloff.cli import group, main
+from calloff.errors import CalloffError
+
+PAIR = {"CALLOFF_ACCESS_KEY": "KEYID", "CALLOFF_SECRET_KEY": SECRET_KEY}
+TABLE = ("--layer", "table", "--operation", "cancelSqlJob")
+STARTED = [sys.executable, "-m", "calloff.cli"]
+
+
+@pytest.fixture(autouse=True)
+def no_credentials_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ACCESS_KEY", "SECRET_KEY", "SECURITY_TOKEN", "TOKEN"):
+        monkeypatch.delenv(f"CALLOFF_{name}", raising=False)
+
+
+def run(folder: Path, *arguments: str, env: dict[str, str] | None = None) -> Result:
+    return CliRunner().invoke(group, ["verify", "--report-dir", str(folder), *arguments], env=env)
+
+
+def against(fake: FakeTarget, *arguments: str, states: bool = True) -> list[str]:
+    given = ["--api", fake.api, "--base-url", fake.url, "--settle", "0.05", "--timeout", "5"]
+    return [*given, *(["--provider-states", fake.states_url] if states else []), *arguments]
+
+
+def report_of(folder: Path) -> dict[str, Any]:
+    report: dict[str, Any] = json.loads((folder / "report.json").read_text("utf-8"))
+    assert (folder / "report.html").read_text("utf-8").startswith("<!doctype html>")
+    parse(folder / "junit.xml")  # noqa: S314 - our own file
+    return report
+
+
+def test_a_server_that_conforms_gives_0_and_three_files(tmp_path: Path) -> None:
+    # Two requirements need the races.
+    result = run(tmp_path / "new" / "folder", "--mock", "--api", "otc-dli", *TABLE)
+
+    assert result.exit_code == 0, result.output
+    assert re.search(r"\d+ held, 0 violated, 2 not run; \d+ requests, \d+ cancels accepted", result.stdout)
+    assert "Traceback" not in result.output
+    report = report_of(tmp_path / "new" / "folder")
+    assert (report["exit_status"], report["totals"]["violated"], report["stopped"]) == (0, 0, "")
+    assert {row["operation"] for row in report["results"]} == {"otc-dli/cancelSqlJob"}
+
+
+def test_a_server_that_breaks_a_must_gives_1_and_says_which(tmp_path: Path) -> None:
+    result = run(tmp_path, "--mock", "--api", "otc-dli", "--mutant", "dli-unsigned-accepted", *TABLE)
+
+    assert result.exit_code == 1
+    assert "dli-auth-missing" in result.stdout
+    assert "BAD" in result.stdout
+    assert report_of(tmp_path)["exit_status"] == 1
+
+
+@pytest.mark.parametrize(("options", "status"), [((), 0), (("--strict",), 1)])
+def test_a_broken_should_counts_when_strict(tmp_path: Path, options: tuple[str, ...], status: int) -> None:
+    result = run(
+        tmp_path, "--mock", "--api", "otc-dli", "--mutant", "malformed-id-accepted", *TABLE, *options
+    )
+
+    assert result.exit_code == status
+    broken = [row for row in report_of(tmp_path)["results"] if row["verdict"] == "violated"]
+    assert {row["level"] for row in broken} == {"SHOULD"}
+
+
+def test_a_server_that_chooses_otherwise_where_the_vendor_is_silent_conforms(tmp_path: Path) -> None:
+    choice = "dli-unknown-job=404-dli-0023"
+    result = run(tmp_path, "--mock", "--api", "otc-dli", "--dialect", choice, *TABLE)
+
+    assert result.exit_code == 0, result.output
+
+
+BASE = ("--api", "otc-dli", "--base-url", "http://127.0.0.1:1")
+WRONG_USAGE = [
+    ((), "either --mock or --base-url"),
+    (("--mock", *BASE), "either --mock or --base-url"),
+    (("--base-url", "http://127.0.0.1:1"), "--base-url verifies one API; give --api once"),
+    ((*BASE, "--api", "tencent-ci"), "--base-url verifies one API; give --api once"),
+    (("--api", "otc-dli", "--base-url", "nonsense"), "expected a base URL such as"),
+    (("--api", "otc-dli", "--base-url", "http://h:99999"), "expected a base URL such as"),
+    (("--api", "otc-dli", "--base-url", "http://h/\r\nX: 1"), "expected a base URL such as"),
+    ((*BASE, "--provider-states", "nonsense"), "expected a base URL such as"),
+    ((*BASE, "--host", "h\r\nX-Evil: 1"), "expected --host to be a Host header"),
+    ((*BASE, "--host", ""), "expected --host to be a Host header"),
+    ((*BASE, "--project-id", "p\r\nX-Evil: 1"), "expected project_id to be visible ASCII"),
+    (BASE, "needs --project-id"),
+    ((*BASE, "--operation", "cancelEverything"), "no operation 'cancelEverything'; there are:"),
+    ((*BASE, "--operation", "cancelAiJob"), "no operation 'cancelAiJob'; there are:"),
+    ((*BASE, "--mutant", "cancel-forgotten"), "give them with --mock"),
+    ((*BASE, "--dialect", "a=b"), "give them with --mock"),
+    (("--mock", "--host", "h"), "describe the server at --base-url"),
+    (("--mock", "--mutant", "no-such-one"), "no-such-one"),
+    (("--mock", "--dialect", "no-such-point=1"), "no-such-point"),
+    (("--mock", "--dialect", "nonsense"), "nonsense"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "sentence"), WRONG_USAGE)
+def test_wrong_usage_is_one_clear_sentence(tmp_path: Path, arguments: tuple[str, ...], sentence: str) -> None:
+    result = run(tmp_path, *arguments, env=PAIR)
+
+    assert isinstance(result.exception, CalloffError), result.output
+    assert sentence in str(result.exception)
+    assert "\n" not in str(result.exception)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--api", "aws"),
+        ("--layer", "soup"),
+        ("--seed", "x"),
+        ("--timeout", "0"),
+        ("--settle", "-1"),
+        ("--nonsense",),
+    ],
+)
+def test_what_the_parser_refuses_gives_2(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    assert run(tmp_path, "--mock", *arguments).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("environment", "sentence"),
+    [
+        ({}, "no credential: set CALLOFF_ACCESS_KEY and"),
+        ({"CALLOFF_ACCESS_KEY": "KEYID"}, "CALLOFF_ACCESS_KEY and CALLOFF_SECRET_KEY go together"),
+        ({"CALLOFF_SECRET_KEY": SECRET_KEY}, "CALLOFF_ACCESS_KEY and CALLOFF_SECRET_KEY go together"),
+        ({"CALLOFF_SECURITY_TOKEN": "planted"}, "CALLOFF_ACCESS_KEY and CALLOFF_SECRET_KEY go together"),
+        ({"CALLOFF_TOKEN": "planted\r\nX-Evil: 1"}, "expected token to be visible ASCII"),
+        ({"CALLOFF_TOKEN": "planted "}, "expected token to be visible ASCII"),
+    ],
+)
+def test_credentials_that_cannot_be_used_are_named_and_not_shown(
+    tmp_path: Path, environment: dict[str, str], sentence: str
+) -> None:
+    result = run(tmp_path, *BASE, "--project-id", PROJECT, env=environment)
+
+    assert isinstance(result.exception, CalloffError), result.output
+    assert sentence in str(result.exception)
+    assert "planted" not in str(result.exception)
+
+
+def test_main_turns_wrong_usage_into_status_2(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["calloff", "verify"])
+    with pytest.raises(SystemExit) as caught:
+        main()
+
+    assert caught.value.code == 2
+    assert capsys.readouterr().err.startswith("calloff: give either --mock or --base-url")
+
+
+@pytest.mark.parametrize("where", ["is a file", "below a file", "in proc"])
+def test_a_folder_that_cannot_hold_the_report_is_found_before_the_run(tmp_path: Path, where: str) -> None:
+    (tmp_path / "file").write_text("")
+    folder = {
+        "is a file": tmp_path / "file",
+        "below a file": tmp_path / "file" / "x",
+        "in proc": Path("/proc/x"),
+    }[where]
+    result = run(folder, "--mock")
+
+    assert result.exit_code == 2 or isinstance(result.exception, CalloffError)
+    assert "requirement" not in result.stdout
+
+
+def test_a_full_disk_is_a_sentence_and_status_3(tmp_path: Path) -> None:
+    for name in ("report.json", "report.html", "junit.xml"):
+        (tmp_path / name).symlink_to("/dev/full")
+    result = run(tmp_path, "--mock", "--api", "otc-dli", *TABLE)
+
+    assert result.exit_code == 3
+    assert "0 violated" in result.stdout
+    assert (
+        result.stderr == f"calloff: the report could not be written to {tmp_path}: No space left on device\n"
+    )
+
+
+@pytest.mark.parametrize("missing", ["schemathesis", "rich", "uvicorn"])
+def test_a_missing_extra_is_named(tmp_path: Path, missing: str) -> None:
+    program = (
+        "import sys, importlib.util as u; find = u.find_spec\n"
+        f"u.find_spec = lambda name, *a: None if name == {missing!r} else find(name, *a)\n"
+        "sys.argv = ['calloff', 'verify', '--mock', '--report-dir', sys.argv[1]]\n"
+        "from calloff.cli import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    extra = "mock" if missing == "uvicorn" else "verify"
+
+    assert done.returncode == 2
+    assert done.stderr == f"calloff: this needs {missing}; install it with: pip install 'calloff[{extra}]'\n"
+
+
+def test_a_target_that_nobody_serves_gives_3(tmp_path: Path) -> None:
+    result = run(tmp_path, *BASE, "--project-id", PROJECT, env=PAIR)
+
+    assert result.exit_code == 3
+    assert re.search(
+        r"Not verified: the target was lost: no connection to http://127\.0\.0\.1:1", result.stdout
+    )
+    assert report_of(tmp_path)["stopped"].startswith("the target was lost")
+
+
+def test_provider_states_that_nobody_serves_give_3(tmp_path: Path) -> None:
+    result = run(tmp_path, *BASE, "--provider-states", "http://127.0.0.1:1/provider-states")
+
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert result.stderr.startswith("calloff: could not verify: no connection to http://127.0.0.1:1")
+
+
+@pytest.mark.parametrize(
+    "reply", [Reply(500), Reply(200, b"<html>"), Reply(200, b"{}"), Reply(501), refusal(400)]
+)
+def test_provider_states_that_cannot_hand_out_credentials_give_3(tmp_path: Path, reply: Reply) -> None:
+    with FakeTarget(provided={"GET ": reply}) as fake:
+        result = run(tmp_path, *against(fake))
+
+    assert result.exit_code == 3
+    assert result.stderr.startswith("calloff: could not verify: ")
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize("reply", [Reply(500), Reply(200, b"<html>"), Reply(201, b"{}")])
+def test_provider_states_that_break_in_the_middle_give_3_and_a_report(tmp_path: Path, reply: Reply) -> None:
+    with FakeTarget(provided={"POST /jobs": reply}) as fake:
+        result = run(tmp_path, *against(fake))
+
+    assert result.exit_code == 3
+    assert "the provider states cannot be used: POST" in report_of(tmp_path)["stopped"]
+
+
+def test_provider_states_that_make_no_jobs_skip_visibly(tmp_path: Path) -> None:
+    with FakeTarget(provided={"POST /jobs": json_reply(501, {"error": "no <jobs> today"})}) as fake:
+        result = run(tmp_path, *against(fake), *TABLE)
+
+    assert result.exit_code == 3
+    assert "Not verified: no cancel was ever accepted." in result.stdout
+    assert "no <jobs> today" in result.stdout
+    assert "no &lt;jobs&gt; today" in (tmp_path / "report.html").read_text("utf-8")
+
+
+def test_without_provider_states_refusals_are_still_judged(tmp_path: Path) -> None:
+    with FakeTarget() as fake:
+        result = run(tmp_path, *against(fake, "--project-id", PROJECT, states=False), *TABLE, env=PAIR)
+
+    assert result.exit_code == 3
+    verdicts = {row["requirement"]: row for row in report_of(tmp_path)["results"]}
+    assert verdicts["dli-auth-missing"]["verdict"] == "held"
+    assert verdicts["cancel-takes-effect"]["verdict"] == "skipped"
+    assert "no provider states given" in verdicts["cancel-takes-effect"]["skips"][0]["reason"]
+
+
+def test_an_unauthenticated_unknown_job_that_is_accepted_is_found_without_provider_states(
+    tmp_path: Path,
+) -> None:
+    def accept_all(fake: FakeTarget, request: Seen) -> Reply:
+        return json_reply(200, {"is_success": True, "message": ""})
+
+    with FakeTarget(script=accept_all) as fake:
+        result = run(tmp_path, *against(fake, "--project-id", PROJECT, states=False), *TABLE, env=PAIR)
+
+    assert result.exit_code == 1
+    verdicts = {row["requirement"]: row["verdict"] for row in report_of(tmp_path)["results"]}
+    assert verdicts["dli-auth-missing"] == verdicts["dli-auth-token-garbage"] == "violated"
+
+
+def test_a_server_that_supplies_only_tokens_is_verified_with_them(tmp_path: Path) -> None:
+    with FakeTarget() as fake:
+        abilities = fake.abilities() | {"credentials": ["token"]}
+        fake.provided = {"GET ": json_reply(200, {"apis": {"otc-dli": abilities}})}
+        result = run(tmp_path, *against(fake), *TABLE)
+
+    verdicts = {row["requirement"]: row["verdict"] for row in report_of(tmp_path)["results"]}
+    assert result.exit_code in {0, 1}
+    assert (verdicts["dli-auth-token"], verdicts["dli-auth-signature"]) == ("held", "skipped")
+
+
+@pytest.mark.parametrize("layer", ["table", "races", "model", "fuzz"])
+def test_a_server_that_falls_silent_ends_the_run_within_its_timeouts(tmp_path: Path, layer: str) -> None:
+    with Listener(hostile.hang) as silent, FakeTarget() as fake:
+        began = time.monotonic()
+        arguments = ["--api", "otc-dli", "--base-url", silent.url, "--provider-states", fake.states_url]
+        result = run(tmp_path, *arguments, "--timeout", "0.2", "--layer", layer)
+
+        assert time.monotonic() - began < 20
+    assert result.exit_code == 3
+    report = report_of(tmp_path)
+    assert any("after 0.2 s" in v["received"] for row in report["results"] for v in row["violations"])
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize("layer", ["table", "fuzz"])
+def test_a_redirect_is_not_followed(tmp_path: Path, layer: str) -> None:
+    with Listener(hostile.reply(200)) as elsewhere:
+
+        def redirect(fake: FakeTarget, request: Seen) -> Reply:
+            here = fake.url if request.method == "DELETE" else elsewhere.url
+            return Reply(302, b"", (("Location", f"{here}/elsewhere"),))
+
+        with FakeTarget(script=redirect) as fake:
+            result = run(tmp_path, *against(fake), "--layer", layer)
+            followed = [seen for seen in fake.seen if seen.target.startswith("/elsewhere")]
+        assert (followed, elsewhere.connections, result.exit_code) == ([], 0, 3)
+
+
+def test_no_proxy_and_no_netrc_comes_between(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login planted password planted\n")
+    with Listener(hostile.reply(500)) as proxy, FakeTarget() as fake:
+        for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
+            monkeypatch.setenv(name, proxy.url)
+        monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+        run(tmp_path, *against(fake), "--layer", "fuzz", "--operation", "cancelSqlJob")
+        unsigned = [
+            seen for seen in fake.seen if not seen.header("Authorization") and not seen.header("X-Auth-Token")
+        ]
+
+    assert proxy.connections == 0
+    assert unsigned
+    assert not [seen for seen in fake.seen if seen.header("Authorization").startswith("Basic")]
+
+
+def test_a_path_prefix_goes_before_every_path(tmp_path: Path) -> None:
+    with FakeTarget() as fake:
+        arguments = [
+            "--api",
+            "otc-dli",
+            "--base-url",
+            f"{fake.url}/gate/way/",
+            "--provider-states",
+            fake.states_url,
+        ]
+        run(tmp_path, *arguments, "--settle", "0", "--operation", "cancelSqlJob")
+
+    assert {"/".join(seen.target.split("/")[:3]) for seen in fake.seen} == {"/gate/way"}
+
+
+@contextmanager
+def started(*arguments: str, **options: Any) -> Iterator[subprocess.Popen[str]]:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **options}
+    with subprocess.Popen([*STARTED, *arguments], **pipes) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@contextmanager
+def started_mock() -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
+    with started("mock", "--json", "--port", "0", "--api", "otc-dli") as process:
+        assert process.stdout is not None
+        yield process, json.loads(process.stdout.readline())
+
+
+def verifying(announcement: dict[str, Any], folder: Path) -> list[str]:
+    base_url = announcement["apis"]["otc-dli"]["base_url"]
+    states = announcement["provider_states_url"]
+    given = ["--api", "otc-dli", "--base-url", base_url, "--provider-states", states]
+    return ["verify", *given, "--report-dir", str(folder)]
+
+
+@pytest.mark.parametrize("after", [0.3, 1.0, 1.8, 2.6])
+def test_killing_the_mock_in_the_middle_gives_3_a_sentence_and_the_report_so_far(
+    tmp_path: Path, after: float
+) -> None:
+    with started_mock() as (mock, announcement), started(*verifying(announcement, tmp_path)) as verify:
+        # Importing takes a while; the first request shows that the run has begun.
+        time.sleep(after + 0.7)
+        mock.kill()
+        stdout, stderr = verify.communicate(timeout=30)
+
+    assert verify.returncode == 3, stdout
+    assert "Traceback" not in stdout + stderr
+    if stdout:
+        assert re.search(
+            r"Not verified: the target was lost: no connection to .*; \d+ of \d+ checks were run\.", stdout
+        )
+        assert report_of(tmp_path)["exit_status"] == 3
+    else:
+        assert stderr.startswith("calloff: could not verify: no connection to ")
+
+
+@pytest.mark.parametrize("after", [0.2, 1.5, 2.5])
+def test_ctrl_c_gives_3_a_sentence_and_the_report_so_far(tmp_path: Path, after: float) -> None:
+    with started_mock() as (_, announcement), started(*verifying(announcement, tmp_path)) as verify:
+        time.sleep(after + 0.5)
+        verify.send_signal(signal.SIGINT)
+        stdout, stderr = verify.communicate(timeout=30)
+
+    if stdout:
+        assert verify.returncode == 3
+        assert "Not verified: interrupted; " in stdout
+        assert report_of(tmp_path)["stopped"].startswith("interrupted")
+        assert "Traceback" not in stdout + stderr
+
+
+def test_a_reader_that_goes_away_takes_nothing_from_the_report(tmp_path: Path) -> None:
+    with started("verify", "--mock", "--api", "otc-dli", *TABLE, "--report-dir", str(tmp_path)) as verify:
+        assert verify.stdout is not None
+        verify.stdout.close()
+        status = verify.wait(60)
+        assert verify.stderr is not None
+        assert "Traceback" not in verify.stderr.read()
+
+    assert status == 0
+    assert report_of(tmp_path)["exit_status"] == 0
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_terminal_without_unicode_is_no_hindrance(tmp_path: Path, encoding: str) -> None:
+    arguments = ["verify", "--mock", "--api", "otc-dli", *TABLE, "--report-dir", str(tmp_path)]
+    done = subprocess.run(
+        [*STARTED, *arguments],
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+        capture_output=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_on_a_terminal_progress_is_shown_and_taken_away(tmp_path: Path) -> None:
+    pty = pytest.importorskip("pty")
+    controller, terminal = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
+    arguments = (
+        "verify",
+        "--mock",
+        "--api",
+        "otc-dli",
+        "--operation",
+        "cancelSqlJob",
+        "--report-dir",
+        str(tmp_path),
+    )
+    with started(*arguments, stdout=terminal, stderr=terminal, env=environment) as process:
+        os.close(terminal)
+        shown = b""
+        while True:
+            try:
+                data = os.read(controller, 65536)
+            except OSError:
+                break
+            if not data:
+                break
+            shown += data
+        status = process.wait(60)
+    os.close(controller)
+
+    assert status == 0
+    assert b"otc-dli/cancelSqlJob" in shown
+    assert b"\x1b[" in shown
+    assert b"0 violated" in shown
+
+
+def hostile_script(fake: FakeTarget, request: Seen) -> Reply:
+    echo = " ".join([request.target, *(value for _, value in request.headers)])
+    text = f"<script>alert(1)</script>\x1b[2J\u202e\x00\x85 {SECRET_KEY} {TOKEN} {echo}"
+    return Reply(
+        400,
+        json.dumps({"error_code": "<b>\ud800\x1b", "error_msg": text, "request_id": "\udfff"}).encode(),
+        (
+            ("Content-Type", "application/json"),
+            ("X-Echo", echo.replace(SECRET_KEY, "")),
+            ("Set-Cookie", TOKEN),
+        ),
+    )
+
+
+def test_what_a_hostile_server_says_harms_no_reader_and_no_file(tmp_path: Path) -> None:
+    with FakeTarget(script=hostile_script) as fake:
+        result = run(tmp_path, *against(fake))
+    page = (tmp_path / "report.html").read_text("utf-8")
+
+    assert result.exit_code == 3
+    assert report_of(tmp_path)["totals"]["violated"] > 3
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert" in page
+    everything = [result.output, *(file.read_text("utf-8") for file in tmp_path.iterdir())]
+    assert len(everything) == 4
+    for text in everything:
+        assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e\ud800-\udfff]", text)
+        for secret in (SECRET_KEY, TOKEN, "planted"):
+            assert secret not in text
+        assert not re.search(
+            r"(?<![0-9a-f])([0-9a-f]{64}|[0-9a-f]{40})(?![0-9a-f])",
+            text.replace(report_of(tmp_path)["suite"]["catalogue"], ""),
+        )
