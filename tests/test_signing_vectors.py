@@ -117,17 +117,17 @@ def ids(tree: object) -> set[str]:
 
 @pytest.mark.parametrize("vector", signer_vectors("q-sign"), ids=str)
 def test_the_reference_reproduces_q_sign(vector: Vector) -> None:
-    lists = [
+    headers, parameters = (
         sorted(reference.lowered(name.encode()) for name in names)
         for names in (vector.signed_headers, vector.signed_parameters)
-    ]
+    )
     times = f"{vector.time['start']};{vector.time['end']}"
 
-    stages = reference.qsign_stages(vector.request, vector.sender, times, *lists)
+    stages = reference.qsign_stages(vector.request, vector.sender, times, headers, parameters)
 
     assert stages == vector.stages
     assert vector.authorization == reference.qsign_authorization(
-        vector.sender["secret_id"], times, *lists, stages["signature"]
+        vector.sender["secret_id"], times, headers, parameters, stages["signature"]
     )
 
 

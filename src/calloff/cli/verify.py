@@ -25,10 +25,7 @@ if TYPE_CHECKING:
     from calloff.verify.target import Keys, Target
 
 _ENVIRONMENT = {
-    "access_key": "CALLOFF_ACCESS_KEY",
-    "secret_key": "CALLOFF_SECRET_KEY",
-    "security_token": "CALLOFF_SECURITY_TOKEN",
-    "token": "CALLOFF_TOKEN",
+    name: f"CALLOFF_{name.upper()}" for name in ("access_key", "secret_key", "security_token", "token")
 }
 
 
