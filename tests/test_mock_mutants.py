@@ -17,7 +17,7 @@ from calloff.mock.dialects import read_yaml
 from calloff.mock.mutants import MUTANTS, Mutant, find_mutant, mutant_names
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 REQUIREMENTS = {row["id"]: row for row in read_yaml("requirements.yaml")["requirements"]}
 PROTOTYPES = {
@@ -92,7 +92,7 @@ def probes(bench: Bench, operation: str) -> Iterator[tuple[Any, ...]]:
         yield told(bench.cancel(job), job, bystander)
         yield told(bench.cancel(job), job, bystander)
     later = fresh(open_state(operation))
-    for change in (
+    changes: tuple[Callable[[str, Any], str], ...] = (
         lambda target, job: target.replace(job.id, "never-given-out"),
         lambda target, job: target.replace(job.id, "a_b"),
         lambda target, job: target.replace(job.id, job.id[:-1]),
@@ -102,7 +102,8 @@ def probes(bench: Bench, operation: str) -> Iterator[tuple[Any, ...]]:
         lambda target, job: target.replace(job.id, job.id + "/"),
         lambda target, _job: target.partition("?")[0],
         lambda target, _job: target.replace("cancel", "cancel="),
-    ):
+    )
+    for change in changes:
         job = fresh(open_state(operation))
         yield told(bench.cancel(job, target=change(bench.target(job), job)), job, later)
     for other in ("GET", "POST"):
