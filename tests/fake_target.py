@@ -164,10 +164,11 @@ class FakeTarget:
         if request.header("X-Auth-Token") != TOKEN and "Access=KEYID" not in request.header("Authorization"):
             return refusal(401, "APIGW.0301")
         job = self.job_of(request)
-        if request.method != "DELETE" or not request.path.startswith(("/v1.0/", "/v2.0/")):
+        known = request.path.startswith(("/v1.0/", "/v2.0/")) and not request.path.endswith("/")
+        if request.method != "DELETE" or not known:
             return refusal(404, "APIGW.0101")
         if job is None or job.owner != "self" or PROJECT not in request.path:
-            return refusal(400, "DLI.0023")
+            return refusal(400, "DLI.0002")
         states = JOB_STATES[f"{self.api}/{job.operation}"]
         if job.state not in (*states.cancellable, *states.silent):
             return refusal(400, "DLI.0007")

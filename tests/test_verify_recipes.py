@@ -7,15 +7,16 @@ import re
 from collections import Counter, defaultdict
 from urllib.parse import unquote
 
+import hostile_server as hostile
 import pytest
 from fake_target import PROJECT, SECRET_KEY, SECURITY_TOKEN, TOKEN, FakeTarget
+from hostile_server import Listener
 from peers import reference
 
 from calloff.apis import APIS, OPERATIONS, ApiName
 from calloff.mock.server import run_embedded
 from calloff.verify.catalogue import load_catalogue
 from calloff.verify.engine import Run
-from calloff.verify.outcome import Outcome
 from calloff.verify.recipes import CI_RECIPES, DLI_RECIPES, RECIPES, Draft, Recipe
 from calloff.verify.session import MAX_FAILURES_IN_A_ROW, Session
 from calloff.verify.shapes import request_for, target_of
@@ -242,27 +243,34 @@ def test_where_no_good_request_can_be_made_the_key_is_renewed() -> None:
     assert used == ["K1"] * 3 + ["K2"] * 3 + ["K3"]
 
 
-def test_a_target_that_answers_nothing_is_lost_after_a_few_requests() -> None:
-    def close(fake: FakeTarget, request: object) -> object:
-        from fake_target import Reply
-
-        return Reply(0, raw=b"")
-
-    with FakeTarget(script=close) as fake:  # type: ignore[arg-type]
-        session = fake.session()
-        operation = APIS["otc-dli"].operations["cancelSqlJob"]
-        probe = session.probe(operation, "table", "case")
+def test_a_target_that_is_silent_is_lost_after_a_few_requests() -> None:
+    with Listener(hostile.hang) as listener:
+        target = Target(APIS["otc-dli"], listener.url, KEYS, timeout=0.05)
+        session = Session(target, load_catalogue())
+        probe = session.probe(APIS["otc-dli"].operations["cancelSqlJob"], "table", "case")
         request = probe.request(probe.own_parameters("j"))
         for _ in range(4):
             with pytest.raises(NoAnswerError):
                 probe.send(request)
-        with pytest.raises(TargetLostError, match="5 requests in a row were not answered"):
+        with pytest.raises(TargetLostError, match="5 requests in a row were not answered in time"):
             probe.send(request)
-        session.target.close()
-        outcome: Outcome = session.outcome
+        target.close()
 
-    assert [v.requirement for v in outcome.violations] == ["no-server-fault"] * 4
-    assert outcome.requests == 5
+    assert [v.requirement for v in session.outcome.violations] == ["no-server-fault"] * 4
+    assert session.outcome.requests == 5
+
+
+def test_a_target_that_closes_instead_of_answering_is_not_lost() -> None:
+    with Listener(hostile.close_at_once) as listener:
+        target = Target(APIS["otc-dli"], listener.url, KEYS)
+        session = Session(target, load_catalogue())
+        probe = session.probe(APIS["otc-dli"].operations["cancelSqlJob"], "table", "case")
+        for _ in range(9):
+            with pytest.raises(NoAnswerError):
+                probe.send(probe.request(probe.own_parameters("j")))
+        target.close()
+
+    assert len(session.outcome.violations) == 9
 
 
 def test_a_session_without_any_usable_credential_says_why() -> None:

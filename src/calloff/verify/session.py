@@ -70,8 +70,8 @@ class Session:
     def send(self, request: Request, wire: Wire | None = None) -> Response:
         """Send *request* and return the answer.
 
-        Raises NoAnswerError where the target is there and gives none, TargetLostError where it is gone or gave
-        none too often in a row.
+        Raises NoAnswerError where the target is there and gives none, TargetLostError where it is gone or was
+        silent too often in a row.
         """
         self.outcome.requests += 1
         try:
@@ -79,9 +79,10 @@ class Session:
         except NoAnswerError as error:
             # A server that is gone makes the next connection fail; then the run ends instead.
             self.target.new_wire().send_nothing()
-            self._silences += 1
+            # One that closes the connection instead holds nobody up.
+            self._silences += isinstance(error.__cause__, TimeoutError)
             if self._silences >= MAX_SILENCES_IN_A_ROW:
-                msg = f"{self._silences} requests in a row were not answered, the last with: {error}"
+                msg = f"{self._silences} requests in a row were not answered in time, the last: {error}"
                 raise TargetLostError(msg) from error
             raise
         self._silences = 0
