@@ -121,7 +121,7 @@ def sync_detailed(
 
     Send the query parameter `cancel`. Without it the request is another, undocumented one; the official
     Go
-    client leaves it out here and cancels nothing.
+    client leaves it out here, and what the service then does is not documented.
 
     Args:
         job_id (str): Id of one job; one path segment of letters, digits and hyphens.
@@ -169,7 +169,7 @@ async def asyncio_detailed(
 
     Send the query parameter `cancel`. Without it the request is another, undocumented one; the official
     Go
-    client leaves it out here and cancels nothing.
+    client leaves it out here, and what the service then does is not documented.
 
     Args:
         job_id (str): Id of one job; one path segment of letters, digits and hyphens.
