@@ -18,7 +18,7 @@ class CiError:
         Attributes:
             code (str): The error in one word. Open: read status and code together, for `AccessDenied` comes with 401 and
                 403,
-                `InvalidContent` with 400 and 413.
+                `InvalidContent` with 400 and 413. Three of the values are in no table with statuses; one report saw them.
             message (str): The error in a sentence, for people.
             request_id (str): The value of the header `x-ci-request-id`.
             trace_id (str): Id for the vendor's fault tracing.
