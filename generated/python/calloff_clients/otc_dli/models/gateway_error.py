@@ -19,7 +19,7 @@ class GatewayError:
             that wrote the
             text. Accept both.
         error_msg (str): The error in a sentence, for people. One code covers several cases; only this text tells which.
-        request_id (str): Id of the request at the gateway.
+        request_id (str): Id of the request at the gateway; 32 hexadecimal digits in every sample.
     """
 
     error_code: str
