@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
 import ssl
@@ -9,6 +10,7 @@ import time
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import hostile_server as hostile
 import httpcore
@@ -236,6 +238,26 @@ def test_a_cookie_is_not_sent_back(mode: str) -> None:
         OTC_SQL.cancel(mode, listener.url, times=2)
 
         assert b"cookie" not in listener.requests[1].lower()
+
+
+def test_an_asynchronous_client_left_open_sends_nothing_from_another_loop() -> None:
+    with Listener(hostile.reply(200, OTC_SQL.accepted)) as listener:
+        client = OTC_SQL.make("async", listener.url)
+        with asyncio.Runner() as first:
+            first.run(client.cancel_sql_job(OTC_SQL.job_id))
+            with asyncio.Runner() as second, pytest.raises(InvalidInputError, match="event loop"):
+                second.run(client.cancel_sql_job(OTC_SQL.job_id))
+            assert len(listener.requests) == 1
+            first.run(client.close())
+
+        asyncio.run(_once(client))
+
+        assert len(listener.requests) == 2
+
+
+async def _once(client: Any) -> None:
+    async with client:
+        await client.cancel_sql_job(OTC_SQL.job_id)
 
 
 @both_ways

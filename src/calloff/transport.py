@@ -10,6 +10,7 @@ server that does not answer can hold a synchronous caller longer.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import selectors
 import socket
@@ -131,7 +132,7 @@ class HttpTransport:
 
 
 class AsyncHttpTransport:
-    """The asynchronous twin of ``HttpTransport``, for one event loop."""
+    """The asynchronous twin of ``HttpTransport``, for one event loop at a time: that of its first call."""
 
     def __init__(self, context: ssl.SSLContext | None = None) -> None:
         self._pool = httpcore.AsyncConnectionPool(
@@ -140,9 +141,18 @@ class AsyncHttpTransport:
             keepalive_expiry=_KEEP_ALIVE_SECONDS,
             network_backend=_AsyncBackend(),
         )
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def send(self, request: PreparedRequest, *, deadline: float) -> Answer:
         """Send ``request`` once and return the answer; see ``AsyncSender``."""
+        # A connection kept from another loop still sends, and then cannot read the answer.
+        loop = asyncio.get_running_loop()
+        if self._loop not in (None, loop):
+            raise InvalidInputError(
+                "an asynchronous client belongs to the event loop of its first call until it is closed there; "
+                "make a new client in this one. Nothing was sent"
+            )
+        self._loop = loop
         quiet = _QUIET.set(True)
         try:
             response = await self._pool.handle_async_request(_core_request(request, deadline))
@@ -163,6 +173,7 @@ class AsyncHttpTransport:
     async def close(self) -> None:
         """Close all connections."""
         await self._pool.aclose()
+        self._loop = None
 
 
 _FAILURES = (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError, OSError)
