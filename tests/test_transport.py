@@ -271,6 +271,26 @@ def test_debug_logging_shows_no_header_of_an_answer(mode: str, caplog: pytest.Lo
     assert "planted-fetched-token" not in caplog.text
 
 
+@both_ways
+@pytest.mark.parametrize(
+    "data",
+    [b"HTTP/1.1 x %s\r\n\r\n", CHUNKED + b"%s\r\n"],
+    ids=["status line", "chunk"],
+)
+def test_debug_logging_quotes_nothing_that_a_broken_answer_echoes(
+    mode: str, data: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    with (
+        Listener(hostile.raw(data % TOKEN.value.encode())) as listener,
+        pytest.raises(NoAnswerError),
+    ):
+        OTC_SQL.cancel(mode, listener.url, TOKEN)
+
+    assert "receive_response_headers.started" in caplog.text  # the library did log
+    assert TOKEN.value not in caplog.text
+
+
 @pytest.mark.parametrize("verify", [False, True, 1, b"ca.pem"])
 def test_verification_is_not_switched_off_by_a_flag(verify: object) -> None:
     with pytest.raises(InvalidInputError, match="file of CA certificates"):

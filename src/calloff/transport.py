@@ -233,15 +233,17 @@ def _failure(request: PreparedRequest, error: Exception) -> NoAnswerError:
     )
 
 
-# At DEBUG httpcore logs the headers of each answer, and IAM's carry the token; only ours are held back.
+# At DEBUG httpcore logs the headers of each answer, where IAM's carry the token, and errors that quote what a
+# server sent, where it may echo what it was sent; only ours are held back.
 _QUIET: ContextVar[bool] = ContextVar("calloff_quiet", default=False)
 
 
-def _hide_our_headers(record: logging.LogRecord) -> bool:
-    return not (_QUIET.get() and str(record.msg).startswith("receive_response_headers.complete"))
+def _hide_our_answers(record: logging.LogRecord) -> bool:
+    event = str(record.msg).partition(" ")[0]
+    return not (_QUIET.get() and (event == "receive_response_headers.complete" or event.endswith(".failed")))
 
 
-logging.getLogger("httpcore.http11").addFilter(_hide_our_headers)
+logging.getLogger("httpcore.http11").addFilter(_hide_our_answers)
 
 
 def _left(deadline: float | None, error: type[httpcore.TimeoutException]) -> float:
