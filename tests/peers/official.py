@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 from unittest import mock
 
@@ -9,6 +11,7 @@ from huaweicloudsdkcore.sdk_request import SdkRequest
 from huaweicloudsdkcore.signer.signer import Signer
 from qcloud_cos import CosConfig, cos_auth
 
+from calloff.signing.request import SignableRequest
 from peers.samples import Sample
 
 
@@ -47,3 +50,13 @@ def huaweicloud_python_sdk(sample: Sample) -> str:
     )
     Signer(SimpleNamespace(ak=sample.key_id, sk=sample.secret_key)).sign(request)
     return str(request.header_params["Authorization"])
+
+
+def signed_by(official: Callable[[Sample], str]) -> Callable[[Sample], SignableRequest]:
+    """Return a signer of samples to which nothing of ours contributes."""
+
+    def sign(sample: Sample) -> SignableRequest:
+        headers = (*sample.request.headers, ("Authorization", official(sample)))
+        return replace(sample.request, headers=headers)
+
+    return sign

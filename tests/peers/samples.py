@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import string
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from random import Random
 
+from calloff.apis import Operation
 from calloff.signing import qsign, sdk_hmac
 from calloff.signing.request import SignableRequest
 
@@ -141,6 +143,28 @@ def random_sdk_hmac(rng: Random) -> Sample:
         _key(rng),
         now,
         0,
+    )
+
+
+def aimed(sample: Sample, rng: Random, operation: Operation, ids: Mapping[str, str]) -> Sample:
+    """Return ``sample`` as a cancel of one job; all that is not its method, path or ``cancel`` stays random."""
+    parts = operation.path.split("/")
+    target = "/".join(
+        _spell(rng, ids[part.strip("{}")], LITERAL_IN_PATH) if part.startswith("{") else part
+        for part in parts
+    )
+    parameters, signed = list(sample.parameters), list(sample.signed_parameters)
+    if name := operation.query:
+        parameters = [pair for pair in parameters if pair[0].lower() != name]
+        parameters.insert(rng.randint(0, len(parameters)), (name, ""))
+        signed = [other for other in signed if other.lower() != name] + [name] * (rng.random() < 0.7)
+    request = replace(sample.request, method=operation.method, target=target + _spell_query(rng, parameters))
+    return replace(
+        sample,
+        request=request,
+        path=operation.path.format_map(ids),
+        parameters=tuple(parameters),
+        signed_parameters=tuple(signed),
     )
 
 
