@@ -107,10 +107,19 @@ def test_no_secret_is_shown_anywhere(
 
 @pytest.mark.parametrize("mode", MODES)
 def test_an_acceptance_that_echoes_a_secret_does_not_show_it(mode: str) -> None:
-    body = json.dumps({"is_success": True, "message": f"for {TOKEN.value}", "new": TOKEN.value}).encode()
+    new = {TOKEN.value: [{"deep": TOKEN.value}]}
+    body = json.dumps({"is_success": True, "message": f"for {TOKEN.value}", "new": new}).encode()
     with Listener(hostile.reply(200, body, {"X-Request-Id": TOKEN.value})) as service:
         accepted = OTC_SQL.cancel(mode, service.url, TOKEN)
 
     assert accepted.request_id == "***"
     assert "for ***" in repr(accepted)
+    assert TOKEN.value not in repr(accepted)
+
+
+def test_an_acceptance_of_any_depth_is_an_acceptance() -> None:
+    body = b'{"is_success": true, "deep": ' + b"[" * 500 + b'"planted-iam-token"' + b"]" * 500 + b"}"
+    with Listener(hostile.reply(200, body)) as service:
+        accepted = OTC_SQL.cancel("sync", service.url, TOKEN)
+
     assert TOKEN.value not in repr(accepted)

@@ -179,10 +179,7 @@ class _Core:
                 return refusal(UnexpectedAnswerError, request, answer, why, {})
             if (error := _hidden_failure(call.operation, request, answer, members)) is not None:
                 return error
-            members = {
-                name: redacted(value, request.secrets) if isinstance(value, str) else value
-                for name, value in members.items()
-            }
+            _redact(members, request.secrets)
         return CancelAccepted(
             call.operation.key,
             call.job_id,
@@ -210,6 +207,25 @@ def _json_object(answer: Answer) -> dict[str, Any] | None:
     except ValueError:
         return None
     return parsed if isinstance(parsed, dict) else None
+
+
+def _redact(members: dict[str, Any], secrets: tuple[str, ...]) -> None:
+    """Remove the secrets of a request at every depth; without recursion, as a server chooses the depth."""
+
+    def shown(value: Any) -> Any:
+        return redacted(value, secrets) if isinstance(value, str) else value
+
+    nodes: list[Any] = [members]
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, dict):
+            pairs = [(shown(name), shown(value)) for name, value in node.items()]
+            node.clear()
+            node.update(pairs)
+            nodes += node.values()
+        elif isinstance(node, list):
+            node[:] = map(shown, node)
+            nodes += node
 
 
 def _hidden_failure(
