@@ -25,7 +25,7 @@ from operations import (
     iam_user,
 )
 
-from calloff import CalloffError
+from calloff import CalloffError, CredentialError
 
 SIGNATURE = re.compile(r"(q-signature|Signature)=[0-9a-f]+")
 
@@ -103,6 +103,22 @@ def test_no_secret_is_shown_anywhere(
     for text in shown:
         assert not [secret for secret in SECRETS if secret in text]
         assert not SIGNATURE.search(text)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(
+    "body", [b'{"token": {"expires_at": "planted-password"}}', b"{planted-password", b"\xffplanted-password"]
+)
+def test_no_error_hangs_on_to_an_answer_of_iam(mode: str, body: bytes) -> None:
+    with (
+        Listener() as service,
+        Listener(hostile.reply(201, body, {"X-Subject-Token": "t"})) as iam,
+        pytest.raises(CredentialError) as caught,
+    ):
+        OTC_SQL.cancel(mode, service.url, iam_user(iam.url))
+
+    assert caught.value.__context__ is None
+    assert not [secret for text in _texts(caught.value, set()) for secret in SECRETS if secret in text]
 
 
 @pytest.mark.parametrize("mode", MODES)

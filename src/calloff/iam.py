@@ -7,6 +7,7 @@ authentication"); ``nocatalog`` only leaves a long list out of the answer.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import threading
 import time
@@ -110,15 +111,14 @@ def read_token(request: PreparedRequest, answer: Answer, *, now: float) -> tuple
     """Return the token of IAM's answer and its end in Unix seconds; raise CredentialError."""
     if answer.status != 201:
         raise _no_token(problem(request, answer, now=now))
-    try:
+    with contextlib.suppress(ValueError, TypeError, KeyError):
         token = Token(answer.header("X-Subject-Token"))
-        expires_at = _read_time(parse_json(answer.body)["token"]["expires_at"])
-    except (InvalidInputError, ValueError, TypeError, KeyError):
-        raise CredentialError(
-            f"{request.host} answered 201 without a usable token: expected the header X-Subject-Token and "
-            "token.expires_at in the JSON body; check that iam_url is an IAM service"
-        ) from None
-    return token, expires_at
+        return token, _read_time(parse_json(answer.body)["token"]["expires_at"])
+    # Outside of a handler: the errors above quote the body, which may echo the password.
+    raise CredentialError(
+        f"{request.host} answered 201 without a usable token: expected the header X-Subject-Token and "
+        "token.expires_at in the JSON body; check that iam_url is an IAM service"
+    )
 
 
 def _read_time(text: str) -> float:
