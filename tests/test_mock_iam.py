@@ -176,7 +176,9 @@ def test_a_body_too_large_is_refused() -> None:
     assert (status, content["error"]["code"]) == (413, 413)
 
 
-@pytest.mark.parametrize(("query", "count"), [("name=eu-de", 1), ("", 1), ("name=another", 0)])
+@pytest.mark.parametrize(
+    ("query", "count"), [("name=eu-de", 1), ("", 1), ("name=another", 0), ("&" * 5_000 + "a=b&" * 50, 1)]
+)
 def test_projects_are_found_by_name(query: str, count: int) -> None:
     bench = Bench()
     token = call(bench, "POST", "/v3/auth/tokens", wanted(bench))[1]["x-subject-token"]

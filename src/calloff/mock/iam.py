@@ -88,7 +88,7 @@ class Iam(JsonApp):
         if self._state.clock() >= token.ends:
             raise JsonError(401, "The token has expired.")
         account = self._state.account
-        names = parse_qs(request.query.decode("latin-1"), max_num_fields=20).get("name")
+        names = parse_qs(request.query.decode("latin-1")).get("name")
         own = {"id": account.project_id, "name": account.project, "enabled": True}
         return JsonAnswer(
             200, {"projects": [own] if names is None or account.project in names else []}, self._trace()
