@@ -6,6 +6,7 @@ import copy
 import json
 import pickle
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -48,6 +49,12 @@ def test_what_no_header_can_carry_is_refused_and_not_quoted(
     with pytest.raises(InvalidInputError, match="must") as caught:
         make(value)
     assert "nted" not in str(caught.value)
+
+
+@pytest.mark.parametrize("end", ["1768469400", "soon", float("nan"), True, datetime(2026, 1, 15, tzinfo=UTC)])
+def test_an_end_that_is_no_moment_is_refused(end: Any) -> None:
+    with pytest.raises(InvalidInputError, match="Unix seconds"):
+        TemporaryKey("id", "secret", "token", expires_at=end)
 
 
 @pytest.mark.parametrize("make", USER_MAKERS.values(), ids=USER_MAKERS)

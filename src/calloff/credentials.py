@@ -82,6 +82,11 @@ class TemporaryKey(_Unpicklable):
         _check_key_id("the id of a temporary key", self.id)
         _check_secret("the secret of a temporary key", self.secret)
         _check_secret("the security token of a temporary key", self.token)
+        end = self.expires_at
+        if end is not None and (isinstance(end, bool) or not isinstance(end, (int, float)) or end != end):
+            raise InvalidInputError(
+                f"the end of a temporary key must be a number of Unix seconds or None; got {end!r}"
+            )
 
     def check_time(self, now: float) -> None:
         """Raise CredentialError where the key has ended at ``now`` (Unix seconds)."""
