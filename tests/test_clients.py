@@ -397,6 +397,7 @@ def test_a_text_of_a_server_is_shown_on_one_line_and_not_for_ever() -> None:
 def test_an_error_travels_between_processes_whole() -> None:
     body = b'{"error_code": "C", "error_msg": "m", "request_id": "r"}'
     error = _error(OTC_SQL, "sync", 429, body, {"Retry-After": "7"})
+    error.add_note("in the third batch")
 
     for other in (pickle.loads(pickle.dumps(error)), copy.copy(error)):  # noqa: S301 - made here
         assert type(other) is ThrottledError

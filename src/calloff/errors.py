@@ -77,9 +77,9 @@ class ApiError(CalloffError):
         self.retryable = retryable
         self.retry_after = retry_after
 
-    def __reduce__(self) -> tuple[Callable[..., ApiError], tuple[object, ...]]:
+    def __reduce__(self) -> tuple[Callable[..., ApiError], tuple[object, ...], dict[str, object]]:
         """Let an error travel between processes: by default only its message would."""
-        return partial(type(self), **vars(self)), self.args
+        return partial(type(self), status=self.status), self.args, vars(self)
 
 
 class RefusedError(ApiError):
