@@ -71,6 +71,13 @@ def test_the_dialects_are_listed_as_text_and_as_data() -> None:
     assert all(f"{row['id']}: " in text and f"    {row['default']} (default): " in text for row in rows)
 
 
+def test_a_seed_out_of_range_is_wrong_usage() -> None:
+    result = CliRunner().invoke(group, ["mock", "--port", "0", "--seed", str(2**63)])
+
+    assert result.exit_code == 2
+    assert "not in the range" in result.output
+
+
 def test_the_mock_announces_itself_in_words() -> None:
     command = [sys.executable, "-m", "calloff.cli", "mock", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:

@@ -33,7 +33,13 @@ from calloff.cli.extras import require_extra
 @click.option(
     "--mutant", metavar="NAME", help="Break one requirement on purpose. --list-mutants shows what there is."
 )
-@click.option("--seed", default=0, show_default=True, help="Makes ids and keys repeatable.")
+@click.option(
+    "--seed",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0, 2**63 - 1),
+    help="Makes ids and keys repeatable.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Announce as one line of JSON instead of text.")
 @click.option("--list-mutants", is_flag=True, help="List the mutants and end; with --json as data.")
 @click.option(
