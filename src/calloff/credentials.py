@@ -6,6 +6,7 @@ would quote it. No secret appears in a repr, and none of these objects can be pi
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, field
 from typing import NoReturn
@@ -83,7 +84,9 @@ class TemporaryKey(_Unpicklable):
         _check_secret("the secret of a temporary key", self.secret)
         _check_secret("the security token of a temporary key", self.token)
         end = self.expires_at
-        if end is not None and (isinstance(end, bool) or not isinstance(end, (int, float)) or end != end):
+        if end is not None and (
+            isinstance(end, bool) or not isinstance(end, (int, float)) or math.isnan(end)
+        ):
             raise InvalidInputError(
                 f"the end of a temporary key must be a number of Unix seconds or None; got {end!r}"
             )
