@@ -165,6 +165,20 @@ def test_bytes_that_are_no_request_are_refused_in_the_vendors_shape(server: Mock
     assert answer.startswith(b"HTTP/1.1 400")
 
 
+@pytest.mark.parametrize("end", ["#x", "?a#x", "#?a"])
+def test_a_target_with_a_fragment_is_no_request(server: MockServer, client: httpx.Client, end: str) -> None:
+    place = server.announcement["apis"]["otc-dli"]
+    job = new_job(server, client, "otc-dli", "cancelSqlJob", "RUNNING")
+    request = (
+        f"DELETE /v1.0/{place['project_id']}/jobs/{job['job_id']}{end} HTTP/1.1\r\n"
+        f"Host: x\r\nX-Auth-Token: {place['credentials']['token']}\r\n\r\n"
+    )
+    answer = raw(place["base_url"], request.encode())
+    assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert b'"error_code":"APIGW.0201"' in answer
+    assert state_of(server, client, "otc-dli", "cancelSqlJob", job["job_id"]) == "RUNNING"
+
+
 def test_a_body_that_is_announced_too_large_is_refused_before_it_comes(server: MockServer) -> None:
     place = server.announcement["apis"]["otc-dli"]
     head = (

@@ -19,6 +19,12 @@ def protocol_for(app_at: Callable[[int], Any]) -> type[HttpToolsProtocol]:
     class VendorProtocol(HttpToolsProtocol):
         """Answers bytes that are no HTTP request as the API at that port would, and hangs up."""
 
+        def on_headers_complete(self) -> None:
+            # A request target has no fragment (RFC 9112, 3.2); dropped, it would escape the signature.
+            if b"#" in self.url:
+                raise ValueError("the request target has a fragment")  # makes the parser refuse the request
+            super().on_headers_complete()
+
         def send_400_response(self, msg: str) -> None:
             app = app_at(self.server[1]) if self.server and self.server[1] is not None else None
             if not isinstance(app, ApiApp):
