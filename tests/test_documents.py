@@ -521,6 +521,7 @@ DIFFERENCES = {
     "/components/securitySchemes/SdkHmacSha256/description": "OTC clients also use a derived form",
     "/x-companion-headers/1": "Content-Type is mandatory on Huawei Cloud, only with a body on OTC",
     "/x-companion-headers/2": "X-Language is documented on Huawei Cloud only",
+    "/x-companion-headers/3": "Content-Length is documented on Huawei Cloud only",
     "/x-error-codes/1/description": "the table is Huawei Cloud's; a copy of it exists for OTC",
     "/x-error-codes/2": "OTC also documents the API Gateway product",
 }
