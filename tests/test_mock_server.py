@@ -179,6 +179,29 @@ def test_a_target_with_a_fragment_is_no_request(server: MockServer, client: http
     assert state_of(server, client, "otc-dli", "cancelSqlJob", job["job_id"]) == "RUNNING"
 
 
+@pytest.mark.parametrize(
+    ("target", "version", "headers", "status"),
+    [
+        ("http://a.example{path}", "1.1", "Host: a.example\r\n", 200),
+        ("http://b.example{path}", "1.1", "Host: a.example\r\n", 400),
+        ("{path}", "1.1", "", 400),
+        ("{path}", "1.0", "", 200),
+        ("*", "1.1", "Host: a.example\r\n", 400),
+    ],
+)
+def test_the_host_of_a_request_is_never_in_doubt(
+    server: MockServer, client: httpx.Client, target: str, version: str, headers: str, status: int
+) -> None:
+    place = server.announcement["apis"]["otc-dli"]
+    job = new_job(server, client, "otc-dli", "cancelSqlJob", "RUNNING")
+    path = f"/v1.0/{place['project_id']}/jobs/{job['job_id']}"
+    request = (
+        f"DELETE {target.format(path=path)} HTTP/{version}\r\n{headers}Connection: close\r\n"
+        f"X-Auth-Token: {place['credentials']['token']}\r\n\r\n"
+    )
+    assert raw(place["base_url"], request.encode()).startswith(b"HTTP/1.1 %d " % status)
+
+
 def test_a_body_that_is_announced_too_large_is_refused_before_it_comes(server: MockServer) -> None:
     place = server.announcement["apis"]["otc-dli"]
     head = (
@@ -305,7 +328,7 @@ def free_port() -> int:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_foreground_server_announces_answers_and_stops_at_a_signal(number: int) -> None:
     port = free_port()
-    with subprocess.Popen(  # noqa: S603 - this interpreter
+    with subprocess.Popen(
         [sys.executable, "-c", SERVE, str(port)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None

@@ -20,9 +20,13 @@ def protocol_for(app_at: Callable[[int], Any]) -> type[HttpToolsProtocol]:
         """Answers bytes that are no HTTP request as the API at that port would, and hangs up."""
 
         def on_headers_complete(self) -> None:
-            # A request target has no fragment (RFC 9112, 3.2); dropped, it would escape the signature.
-            if b"#" in self.url:
-                raise ValueError("the request target has a fragment")  # makes the parser refuse the request
+            # RFC 9112, 3.2: a target has no fragment, an absolute one names the host of the request, and an
+            # HTTP/1.1 request has a Host. The parser would drop the first two, out of a signature's sight.
+            hosts = [value for name, value in self.headers if name == b"host"]
+            starts = (b"/", *(b"http://" + host + b"/" for host in hosts))
+            hostless = not hosts and self.parser.get_http_version() == "1.1"
+            if b"#" in self.url or not self.url.startswith(starts) or hostless:
+                raise ValueError("no target or host to go by")  # makes the parser refuse the request
             super().on_headers_complete()
 
         def send_400_response(self, msg: str) -> None:
