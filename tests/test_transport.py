@@ -298,8 +298,13 @@ def test_verification_is_not_switched_off_by_a_flag(verify: object) -> None:
 
 
 def test_a_missing_ca_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInputError, match="No such file"):
+    with pytest.raises(InvalidInputError, match=r"/ca\.pem' is none: .*No such file"):
         tls_context(tmp_path / "ca.pem")
+
+
+def test_a_name_that_no_file_can_have_is_refused() -> None:
+    with pytest.raises(InvalidInputError, match=r"'ca\\x00' is none"):
+        tls_context("ca\0")
 
 
 def test_an_own_context_is_taken_as_it_is() -> None:

@@ -92,8 +92,10 @@ def tls_context(verify: Verify = None) -> ssl.SSLContext:
         return httpcore.default_ssl_context()
     try:
         return ssl.create_default_context(cafile=str(verify))
-    except OSError as error:
-        raise InvalidInputError(f"verify must name a file of CA certificates: {error}") from None
+    except (OSError, ValueError) as error:
+        raise InvalidInputError(
+            f"verify must name a file of CA certificates; {str(verify)!r} is none: {error}"
+        ) from None
 
 
 class HttpTransport:
