@@ -129,6 +129,12 @@ def test_a_closed_port_counts_as_unreachable(mode: str) -> None:
 
 
 @both_ways
+def test_an_address_of_ipv6_is_shown_in_brackets(mode: str) -> None:
+    with pytest.raises(NoAnswerError, match=r": \[::1\]:1 "):
+        OTC_SQL.cancel(mode, "http://[::1]:1")
+
+
+@both_ways
 def test_an_unknown_host_counts_as_unreachable(mode: str) -> None:
     with pytest.raises(UnreachableError, match=r"nowhere\.invalid:443"):
         OTC_SQL.cancel(mode, "https://nowhere.invalid")

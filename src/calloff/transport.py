@@ -222,7 +222,8 @@ def _core_request(request: PreparedRequest, deadline: float) -> httpcore.Request
 
 def _failure(request: PreparedRequest, error: Exception) -> NoAnswerError:
     """Translate a library's error; its text is left out, as it may quote what a server echoed."""
-    where = f"{request.name}: {request.host}:{request.port}"
+    host = f"[{request.host}]" if ":" in request.host else request.host
+    where = f"{request.name}: {host}:{request.port}"
     kind = type(error).__name__
     if isinstance(error, _UNSENT):
         return UnreachableError(f"{where} cannot be reached ({kind}); nothing was sent")
