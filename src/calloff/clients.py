@@ -346,6 +346,7 @@ class TencentCiClient(_Client):
 
     ``bucket`` is the full name, ``<name>-<APPID>``; ``region`` a code such as ``ap-beijing``.
 
+    ``options`` are the keywords of ``ClientOptions``: timeout, base_url, host, allow_http, verify, clock.
     Making a client raises InvalidInputError for a value that is none; nothing is sent yet.
     """
 
@@ -368,6 +369,7 @@ class OtcDliClient(_Client):
 
     ``region`` is a code such as ``eu-de``, ``project_id`` the id of the region's project.
 
+    ``options`` are the keywords of ``ClientOptions``: timeout, base_url, host, allow_http, verify, clock.
     Making a client raises InvalidInputError for a value that is none; nothing is sent yet.
     """
 
@@ -390,6 +392,7 @@ class HuaweiCloudDliClient(_Client):
 
     ``region`` is a code such as ``cn-north-4``, ``project_id`` the id of the region's project.
 
+    ``options`` are the keywords of ``ClientOptions``: timeout, base_url, host, allow_http, verify, clock.
     Making a client raises InvalidInputError for a value that is none; nothing is sent yet.
     """
 
