@@ -1,6 +1,5 @@
 """The conformance suite: proves over HTTP that a server cancels as its contract says.
 
-catalogue   the requirements and silent points of the contract
 wire        sends any bytes, reads what comes back
 target      the server under test: address, credentials, jobs in a wanted state
 recipes     the ways to authenticate a request, rightly and wrongly, as a table

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from calloff.apis import Operation
-    from calloff.verify.catalogue import Catalogue
+    from calloff.contract import Catalogue
     from calloff.verify.session import Probe
     from calloff.verify.target import Target
 

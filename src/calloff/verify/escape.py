@@ -1,4 +1,4 @@
-"""Carry an error out of hypothesis, which would otherwise replay it, shrink it and wrap it."""
+"""Carry an error out of hypothesis, which would otherwise replay it, shrink it, wrap it or lose it."""
 
 from __future__ import annotations
 
@@ -11,30 +11,35 @@ from calloff.verify.wire import NoAnswerError, TargetLostError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_ENDS_THE_CHECK = (CannotSupplyError, NoAnswerError, TargetError, TargetLostError)
+_ENDS_THE_CHECK = (CannotSupplyError, NoAnswerError, TargetError, TargetLostError, KeyboardInterrupt)
 
 
-class _Escape(BaseException):
+class _Leave(BaseException):
     """Hypothesis lets pass what is no Exception."""
 
-    def __init__(self, error: Exception) -> None:
-        super().__init__(error)
-        self.error = error
 
+class Escape:
+    """The way out of one test that hypothesis runs."""
 
-@contextmanager
-def inside_hypothesis() -> Iterator[None]:
-    """Let what ends the check pass through hypothesis."""
-    try:
-        yield
-    except _ENDS_THE_CHECK as error:
-        raise _Escape(error) from error
+    def __init__(self) -> None:
+        self._error: BaseException | None = None
 
+    @contextmanager
+    def inside(self) -> Iterator[None]:
+        """Leave hypothesis with what ends the check."""
+        try:
+            yield
+        except _ENDS_THE_CHECK as error:
+            self._error = error
+            raise _Leave from error
 
-@contextmanager
-def around_hypothesis() -> Iterator[None]:
-    """Raise what ended the check as what it was."""
-    try:
-        yield
-    except _Escape as escape:
-        raise escape.error from None
+    @contextmanager
+    def around(self) -> Iterator[None]:
+        """Raise what ended the check as what it was."""
+        try:
+            yield
+        except BaseException:
+            # While it cleans up, hypothesis may raise an error of its own instead.
+            if self._error is not None:
+                raise self._error from None
+            raise

@@ -19,7 +19,7 @@ from schemathesis.checks import CHECKS, load_all_checks
 from schemathesis.core.failures import FailureGroup
 from schemathesis.core.transport import Response as FuzzedResponse
 
-from calloff.verify.escape import around_hypothesis, inside_hypothesis
+from calloff.verify.escape import Escape
 from calloff.verify.outcome import Exchange, cut
 from calloff.verify.shapes import FINAL_REQUIREMENT, JOB_STATES
 from calloff.verify.wire import NoAnswerError, Request
@@ -131,6 +131,7 @@ def fuzz(probe: Probe, *, seed: int, examples: int = 40) -> None:
     api_operation = schema[operation.path][operation.method]
     fuzzer = _Fuzzer(probe, recipe)
     known = [*states.cancellable, *states.final, *states.silent, ""]
+    escape = Escape()
     options = settings(
         max_examples=examples,
         database=None,
@@ -148,7 +149,7 @@ def fuzz(probe: Probe, *, seed: int, examples: int = 40) -> None:
         state=st.sampled_from(known),
     )
     def positive(case: Any, state: str) -> None:
-        with inside_hypothesis():
+        with escape.inside():
             fuzzer.well_formed(case, state)
 
     @with_seed(seed)
@@ -158,14 +159,24 @@ def fuzz(probe: Probe, *, seed: int, examples: int = 40) -> None:
         supplied=st.booleans(),
     )
     def negative(case: Any, supplied: bool) -> None:
-        with inside_hypothesis():
+        with escape.inside():
             fuzzer.malformed(case, supplied=supplied)
 
-    with around_hypothesis():
+    with escape.around():
         positive()
         negative()
     fuzzer.without_right_credential(api_operation)
     fuzzer.other_methods(api_operation)
+
+
+def _flaw(check: str, failure: Any, received: str, answer: Answer) -> str:
+    """Say what is wrong so that it names the member or the header that it is about."""
+    if check == "response_schema_conformance":
+        # The message shows the whole body too.
+        return str(getattr(failure, "validation_message", received))
+    # The message about the value of a header leaves its name out.
+    value = str(getattr(failure, "instance", ""))
+    return " ".join([received, *(name for name, held in answer.response.headers if held == value)])
 
 
 class _Fuzzer:
@@ -309,8 +320,7 @@ class _Fuzzer:
             except FailureGroup as group:
                 for failure in group.exceptions:
                     received = str(getattr(failure, "message", failure)).strip()
-                    # The message shows the whole body too; what is wrong with it stands alone where there is a schema.
-                    flaw = getattr(failure, "validation_message", received)
+                    flaw = _flaw(name, failure, received, answer)
                     self.probe.violate(
                         self._requirement_of(name, flaw, answer),
                         f"a response as documented ({name})",

@@ -14,7 +14,7 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 from jsonschema import Draft202012Validator
 
-from calloff.verify.catalogue import read_yaml
+from calloff.contract import read_yaml
 from calloff.verify.outcome import Exchange, cut
 
 if TYPE_CHECKING:

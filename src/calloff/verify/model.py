@@ -13,12 +13,13 @@ from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
     invariant,
+    multiple,
     rule,
     run_state_machine_as_test,
 )
 
 from calloff.verify.cells import ANY_REFUSAL, auth_statuses
-from calloff.verify.escape import around_hypothesis, inside_hypothesis
+from calloff.verify.escape import Escape
 from calloff.verify.outcome import Exchange
 from calloff.verify.recipes import RECIPES
 from calloff.verify.shapes import FINAL_REQUIREMENT, JOB_STATES, unknown_id
@@ -48,7 +49,7 @@ class DisagreementError(AssertionError):
         self.exchange = exchange
 
 
-def walk(probe: Probe, *, seed: int, walks: int = 12, steps: int = 12) -> None:
+def walk(probe: Probe, *, seed: int, walks: int = 15, steps: int = 12) -> None:
     """Run *walks* walks of at most *steps* steps; note the shortest disagreement found."""
     states = JOB_STATES[probe.operation.key]
     recipes = _available(probe)
@@ -59,6 +60,7 @@ def walk(probe: Probe, *, seed: int, walks: int = 12, steps: int = 12) -> None:
     probe.target.new_job(probe.operation, states.cancellable[0])
     known = [*states.cancellable, *states.final, *states.silent]
     last: list[DisagreementError] = []
+    escape = Escape()
 
     class Walk(RuleBasedStateMachine):
         jobs: Bundle[str] = Bundle("jobs")
@@ -70,22 +72,28 @@ def walk(probe: Probe, *, seed: int, walks: int = 12, steps: int = 12) -> None:
             self.exchange: Exchange | None = None
             self.acted_on = ("", "")
 
-        @initialize(target=jobs, state=st.sampled_from(states.cancellable))
-        def begin(self, state: str) -> str:
-            return self.make(state)
+        @initialize(target=jobs)
+        def begin(self) -> Any:
+            # One of each, else most walks would meet but one or two states.
+            return multiple(*(self.make(state) for state in known))
 
-        @rule(target=jobs, state=st.sampled_from(known))
-        def new(self, state: str) -> str:
-            return self.make(state)
+        @rule(target=jobs, state=st.sampled_from(known), recipe=st.sampled_from(good))
+        def cancel_a_new_one(self, state: str, recipe: Recipe) -> str:
+            job_id = self.make(state)
+            self.hold_cancel(job_id, recipe)
+            return job_id
 
         def make(self, state: str) -> str:
-            with inside_hypothesis():
+            with escape.inside():
                 job = probe.target.new_job(probe.operation, state)
             self.job[job.job_id], self.state[job.job_id] = job, state
             return job.job_id
 
         @rule(job_id=jobs, recipe=st.sampled_from(good))
         def cancel(self, job_id: str, recipe: Recipe) -> None:
+            self.hold_cancel(job_id, recipe)
+
+        def hold_cancel(self, job_id: str, recipe: Recipe) -> None:
             before = self.state[job_id]
             self.acted_on = (job_id, "refusal-changes-nothing")
             answer = self.send(self.job[job_id], recipe)
@@ -98,7 +106,7 @@ def walk(probe: Probe, *, seed: int, walks: int = 12, steps: int = 12) -> None:
             if before == states.cancelled and answer.accepted and not states.second_cancel_is_silent:
                 self.disagree("dli-second-cancel-refused", f"a refusal in {before}", answer.summary)
             if answer.accepted and before not in states.final:
-                with inside_hypothesis():
+                with escape.inside():
                     after = probe.target.settled_state(
                         probe.operation, job_id, states.cancelled, probe.target.settle
                     )
@@ -122,14 +130,14 @@ def walk(probe: Probe, *, seed: int, walks: int = 12, steps: int = 12) -> None:
         @invariant()
         def every_job_is_as_the_model_says(self) -> None:
             for job_id, expected in self.state.items():
-                with inside_hypothesis():
+                with escape.inside():
                     after = probe.target.state(probe.operation, job_id)
                 if (after == states.cancelled) != (expected == states.cancelled):
                     requirement = self.acted_on[1] if job_id == self.acted_on[0] else "bystander-untouched"
                     self.disagree(requirement, f"a job in {expected} as it was", f"job {job_id} in {after}")
 
         def send(self, job: Job, recipe: Recipe) -> Any:
-            with inside_hypothesis():
+            with escape.inside():
                 request = probe.authenticate(probe.request(job.parameters, job.host), recipe)
                 answer = probe.send(request)
             self.exchange = Exchange(request, answer.response)
@@ -153,7 +161,7 @@ def walk(probe: Probe, *, seed: int, walks: int = 12, steps: int = 12) -> None:
         print_blob=False,
     )
     try:
-        with around_hypothesis():
+        with escape.around():
             run_state_machine_as_test(with_seed(seed)(Walk), settings=options)
     except* (DisagreementError, Flaky):
         pass

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from calloff.apis import Operation
-    from calloff.verify.catalogue import Catalogue
+    from calloff.contract import Catalogue
     from calloff.verify.target import Target
 
 # The gateway locks a key after more than 5 failures in a row; staying well below protects a user's key.
