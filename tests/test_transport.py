@@ -128,6 +128,20 @@ def test_a_closed_port_counts_as_unreachable(mode: str) -> None:
         OTC_SQL.cancel(mode, url)
 
 
+def test_an_address_of_a_family_that_this_machine_lacks_is_passed_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real = socket.getaddrinfo
+
+    def two(*arguments: Any, **keywords: Any) -> list[Any]:
+        (family, *rest), *_ = real(*arguments, **keywords)
+        return [(9999, *rest), (family, *rest)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", two)
+    with Listener(hostile.reply(200, OTC_SQL.accepted)) as listener:
+        OTC_SQL.cancel("sync", listener.url)
+
+
 @both_ways
 def test_an_address_of_ipv6_is_shown_in_brackets(mode: str) -> None:
     with pytest.raises(NoAnswerError, match=r": \[::1\]:1 "):

@@ -334,7 +334,11 @@ class _Backend(httpcore.NetworkBackend):
         except OSError as error:
             raise httpcore.ConnectError(error) from error
         for tried, (family, kind, protocol, _, address) in enumerate(addresses):
-            sock = socket.socket(family, kind, protocol)
+            try:
+                sock = socket.socket(family, kind, protocol)
+            except OSError as error:  # an address family that this machine lacks
+                problem = httpcore.ConnectError(error)
+                continue
             try:
                 left = _left(timeout, httpcore.ConnectTimeout)
                 sock.settimeout(left / (len(addresses) - tried))  # one that is deaf leaves time for the next
