@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from calloff.apis import APIS
-from calloff.verify.catalogue import load_catalogue
+from calloff.contract import load_catalogue
 from calloff.verify.session import Session
 from calloff.verify.target import Keys, ProviderStates, Target, announced_targets
 
@@ -41,7 +41,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def running_mock(*options: str) -> Iterator[Announcement]:
     """Run ``calloff mock`` on free ports and yield its announcement."""
     command = [sys.executable, "-m", "calloff.cli", "mock", "--json", "--port", "0", *options]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
             assert process.stderr is not None

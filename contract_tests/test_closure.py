@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from calloff.apis import OPERATIONS
-from calloff.verify.catalogue import load_catalogue
+from calloff.contract import load_catalogue
 from calloff.verify.engine import checks, rule_requirements
 
 CATALOGUE = load_catalogue()

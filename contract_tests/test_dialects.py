@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from calloff.apis import APIS, OPERATIONS
-from calloff.verify.catalogue import load_catalogue
+from calloff.contract import load_catalogue
 from calloff.verify.engine import Run
 from calloff.verify.target import announced_targets
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
-    from calloff.verify.catalogue import SilentPoint
+    from calloff.contract import SilentPoint
 
     StartMock = Callable[..., AbstractContextManager[dict[str, Any]]]
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from calloff.apis import OPERATIONS
-from calloff.verify.catalogue import load_catalogue
+from calloff.contract import load_catalogue
 from calloff.verify.engine import Run, checks, run_check
 from calloff.verify.session import Session
 from calloff.verify.target import announced_targets

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from calloff.apis import APIS, ApiName
-from calloff.verify.catalogue import load_catalogue
+from calloff.contract import load_catalogue
 from calloff.verify.session import Session
 from calloff.verify.shapes import JOB_STATES
 from calloff.verify.target import Keys, ProviderStates, Target

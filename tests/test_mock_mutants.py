@@ -12,8 +12,8 @@ import pytest
 from mock_support import Bench, changed
 
 from calloff.apis import OPERATIONS
+from calloff.contract import read_yaml
 from calloff.errors import InvalidInputError
-from calloff.mock.dialects import read_yaml
 from calloff.mock.mutants import MUTANTS, Mutant, find_mutant, mutant_names
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ import pytest
 from mock_support import NOW, Bench
 
 from calloff.apis import APIS
-from calloff.mock.dialects import Dialect, read_yaml
+from calloff.contract import read_yaml
+from calloff.mock.dialects import Dialect
 from calloff.mock.provider_states import ProviderStates
 from calloff.mock.state import ServerState
 

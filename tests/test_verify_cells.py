@@ -10,7 +10,7 @@ import pytest
 from fake_target import PROJECT, FakeJob, FakeTarget, Reply, Script, Seen, json_reply, refusal
 
 from calloff.apis import OPERATIONS
-from calloff.verify.catalogue import load_catalogue
+from calloff.contract import load_catalogue
 from calloff.verify.cells import HARMLESS, REFUSE, Cell, cells
 from calloff.verify.engine import Run, checks, run_check
 from calloff.verify.outcome import Outcome

@@ -14,8 +14,8 @@ from hostile_server import Listener
 from peers import reference
 
 from calloff.apis import APIS, OPERATIONS, ApiName
+from calloff.contract import load_catalogue
 from calloff.mock.server import run_embedded
-from calloff.verify.catalogue import load_catalogue
 from calloff.verify.engine import Run
 from calloff.verify.recipes import CI_RECIPES, DLI_RECIPES, RECIPES, Draft, Recipe
 from calloff.verify.session import MAX_FAILURES_IN_A_ROW, Session

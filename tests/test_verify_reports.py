@@ -14,7 +14,7 @@ import pytest
 from rich.console import Console
 
 from calloff.apis import APIS
-from calloff.verify.catalogue import load_catalogue
+from calloff.contract import load_catalogue
 from calloff.verify.engine import Run
 from calloff.verify.outcome import Exchange, Outcome, Skip, Violation, cut
 from calloff.verify.redact import REDACTED, Redactor

@@ -126,7 +126,7 @@ def _list_mutants(*, as_json: bool) -> None:
 
 
 def _list_dialects(*, as_json: bool) -> None:
-    from calloff.mock.dialects import silent_points
+    from calloff.contract import silent_points
 
     points = silent_points()
     if as_json:

@@ -123,7 +123,7 @@ def command(
     _prepare_folder(report_dir)
     from rich.console import Console
 
-    from calloff.verify.catalogue import load_catalogue
+    from calloff.contract import load_catalogue
     from calloff.verify.engine import LAYERS, Run
     from calloff.verify.target import CannotSupplyError, TargetError, announced_targets
     from calloff.verify.wire import TargetLostError

@@ -2,45 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from calloff.contract import silent_points
 from calloff.errors import InvalidInputError
-from calloff.resources import spec_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-
-
-@dataclass(frozen=True, slots=True)
-class SilentPoint:
-    """One question the vendor leaves open, with the answers a server may choose from."""
-
-    id: str
-    operations: tuple[str, ...]
-    question: str
-    choices: Mapping[str, str]
-    default: str
-
-
-def read_yaml(name: str) -> Any:
-    """Read a YAML document of the contract, with the parser in C where PyYAML has it."""
-    import yaml
-
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return yaml.load(spec_path(name).read_bytes(), Loader=loader)  # noqa: S506 - both are safe loaders
-
-
-@cache
-def silent_points() -> Mapping[str, SilentPoint]:
-    """Give the table of silent points, by id."""
-    return {
-        row["id"]: SilentPoint(
-            row["id"], tuple(row["operations"]), row["question"], dict(row["choices"]), row["default"]
-        )
-        for row in read_yaml("silent-points.yaml")["silent_points"]
-    }
 
 
 class Dialect:
