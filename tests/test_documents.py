@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 import yaml
 
+from calloff.mock.ci.errors import ci_errors
 from calloff.mock.ci.models import ci_job_kinds
 from calloff.mock.dialects import Dialect
+from calloff.mock.dli.errors import dli_errors
 from calloff.mock.dli.models import dli_job_kinds
 from calloff.mock.ids import Ids
 from calloff.verify.shapes import JOB_STATES
@@ -423,6 +425,19 @@ def test_gateway_product_differs_in_four_numbers() -> None:
 
     assert services - product == {(404, "0103"), (400, "0104"), (400, "0105"), (403, "0801")}
     assert product - services == {(500, "0103"), (500, "0104"), (500, "0105")}
+
+
+@pytest.mark.parametrize(("name", "operation_id"), OPERATIONS)
+def test_the_mock_unasked_refuses_with_pairs_of_the_tables(name: str, operation_id: str) -> None:
+    batch = operation_id == "cancelBatchJob"
+    errors = ci_errors(Dialect()) if name == "tencent-ci" else dli_errors(Dialect(), batch=batch)
+    tables = range(len(DOCUMENTS[name]["x-error-codes"]))
+    documented = {pair for table in tables for pair in codes(name, table)}
+    # The vendor names no code for an unknown job; this one is a placeholder and says so.
+    placeholders = {(404, "JobNotFound")} if name == "tencent-ci" else set()
+
+    assert {(row.status, row.code) for row in errors.values()} - documented == placeholders
+    assert {str(row.status) for row in errors.values()} <= responses(name, operation_id).keys()
 
 
 # ---------------------------------------------------------------------------------------------- job states
