@@ -8,6 +8,7 @@ about mutants.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 
     from calloff.apis import Operation
     from calloff.mock.app import ApiApp
-    from calloff.mock.jobs import Job
-    from calloff.mock.keys import Key, Token
+    from calloff.mock.jobs import Job, JobStore
+    from calloff.mock.keys import Key, Keys, Token
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -213,6 +214,47 @@ class Steps:
         self.check_id(exchange)
         exchange.job = self.find(exchange)
         self.cancel(exchange)
+
+
+def key_finder(keys: Keys) -> Callable[[Exchange, Claim], Key]:
+    """Give the step that finds the key a signature names, or refuses with AUTH_UNKNOWN_KEY."""
+
+    def find_key(_exchange: Exchange, claim: Claim) -> Key:
+        key = keys.find(claim.key_id)
+        if key is None:
+            raise Refusal(Case.AUTH_UNKNOWN_KEY)
+        return key
+
+    return find_key
+
+
+def id_checker(operation: Operation) -> Callable[[Exchange], None]:
+    """Give the step that holds the id of the job against its pattern, or refuses with MALFORMED_ID."""
+    pattern = re.compile(operation.patterns[operation.job_parameter])
+
+    def check_id(exchange: Exchange) -> None:
+        if not pattern.fullmatch(exchange.job_id):
+            raise Refusal(Case.MALFORMED_ID)
+
+    return check_id
+
+
+def job_finder(jobs: JobStore, operation: Operation) -> Callable[[Exchange], Job]:
+    """Give the step that finds the job among those of its owner, or refuses with UNKNOWN_JOB."""
+    key = operation.key
+
+    def find(exchange: Exchange) -> Job:
+        job = jobs.find(key, exchange.owner, exchange.job_id)
+        if job is None:
+            raise Refusal(Case.UNKNOWN_JOB)
+        return job
+
+    return find
+
+
+def cancel_job(exchange: Exchange) -> None:
+    """Cancel the job that was found, or refuse with NOT_CANCELLABLE."""
+    exchange.job.cancel(exchange.now)
 
 
 @dataclass(frozen=True, slots=True)

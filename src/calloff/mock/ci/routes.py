@@ -9,13 +9,23 @@ from typing import TYPE_CHECKING
 from calloff.apis import APIS
 from calloff.mock.ci.errors import ci_errors, error_answer
 from calloff.mock.ci.verify import query_pairs, signature_steps
-from calloff.mock.pipeline import Answer, Case, Parts, Principal, Refusal, Steps, authenticate_signature
+from calloff.mock.pipeline import (
+    Answer,
+    Case,
+    Parts,
+    Principal,
+    Refusal,
+    Steps,
+    authenticate_signature,
+    cancel_job,
+    id_checker,
+    job_finder,
+)
 from calloff.mock.routing import Router
 
 if TYPE_CHECKING:
     from calloff.apis import Operation
     from calloff.mock.ids import Ids
-    from calloff.mock.jobs import Job
     from calloff.mock.pipeline import Exchange
     from calloff.mock.state import ServerState
 
@@ -69,7 +79,6 @@ def message_id(ids: Ids, now: float) -> str:
 def _steps(operation: Operation, state: ServerState) -> Steps:
     dialect = state.dialect
     errors = ci_errors(dialect)
-    pattern = re.compile(operation.patterns[operation.job_parameter])
     length_needed = dialect["ci-content-length"] == "411"
     value_allowed = dialect["ci-valued-cancel"] == "cancels"
 
@@ -87,16 +96,6 @@ def _steps(operation: Operation, state: ServerState) -> Steps:
         if any(values) and not value_allowed:
             raise Refusal(Case.CANCEL_VALUED)
 
-    def check_id(exchange: Exchange) -> None:
-        if not pattern.fullmatch(exchange.job_id):
-            raise Refusal(Case.MALFORMED_ID)
-
-    def find(exchange: Exchange) -> Job:
-        job = state.jobs.find(operation.key, exchange.owner, exchange.job_id)
-        if job is None:
-            raise Refusal(Case.UNKNOWN_JOB)
-        return job
-
     def refused(exchange: Exchange, case: Case) -> Answer:
         return error_answer(errors[case], exchange.request_id, message_id(state.ids, exchange.now))
 
@@ -105,9 +104,9 @@ def _steps(operation: Operation, state: ServerState) -> Steps:
         authenticate=_authenticate,
         authorise=_authorise,
         check_request=check_request,
-        check_id=check_id,
-        find=find,
-        cancel=_cancel,
+        check_id=id_checker(operation),
+        find=job_finder(state.jobs, operation),
+        cancel=cancel_job,
         accepted=_accepted,
         refused=refused,
         finish=_finish,
@@ -134,10 +133,6 @@ def _authenticate(steps: Steps, exchange: Exchange) -> Principal:
 def _authorise(exchange: Exchange) -> None:
     if exchange.principal.owner != exchange.owner:
         raise Refusal(Case.FOREIGN_OWNER)
-
-
-def _cancel(exchange: Exchange) -> None:
-    exchange.job.cancel(exchange.now)
 
 
 def _accepted(_exchange: Exchange) -> Answer:

@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
-from calloff.mock.pipeline import Case, Claim, Refusal, SignatureSteps, signature_matches
+from calloff.mock.pipeline import Case, Claim, Refusal, SignatureSteps, key_finder, signature_matches
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -177,16 +177,9 @@ def _encoded(data: bytes) -> str:
 
 def signature_steps(keys: Keys, *, start_counts: bool) -> SignatureSteps:
     """Give the steps that check q-sign; ``start_counts`` where a start that lies ahead is refused."""
-
-    def find_key(_exchange: Exchange, claim: Claim) -> Key:
-        key = keys.find(claim.key_id)
-        if key is None:
-            raise Refusal(Case.AUTH_UNKNOWN_KEY)
-        return key
-
     return SignatureSteps(
         read=read_claim,
-        find_key=find_key,
+        find_key=key_finder(keys),
         check_time=check_period if start_counts else check_end,
         check_security_token=check_security_token,
         method=method_part,

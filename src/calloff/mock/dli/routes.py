@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from calloff.apis import APIS
 from calloff.mock.dli.errors import dli_errors, error_answer, json_answer
 from calloff.mock.dli.verify import authenticator, signature_steps, token_steps
-from calloff.mock.pipeline import Answer, Case, Parts, Refusal, Steps
+from calloff.mock.pipeline import Answer, Case, Parts, Refusal, Steps, cancel_job, id_checker, job_finder
 from calloff.mock.routing import Router
 
 if TYPE_CHECKING:
     from calloff.apis import ApiName, Operation
-    from calloff.mock.jobs import Job
     from calloff.mock.pipeline import Exchange
     from calloff.mock.state import ServerState
 
@@ -53,7 +51,6 @@ def dli_parts(name: ApiName, state: ServerState) -> Parts:
 
 def _steps(operation: Operation, state: ServerState) -> Steps:
     dialect, api = state.dialect, operation.api
-    pattern = re.compile(operation.patterns[operation.job_parameter])
     errors = dli_errors(dialect, batch=operation.name == "cancelBatchJob")
     content_type_needed = api == "huaweicloud-dli" and dialect["dli-content-type-absent"] != "accepted"
     header_must_agree = dialect["dli-project-header-mismatch"] != "ignored"
@@ -71,16 +68,6 @@ def _steps(operation: Operation, state: ServerState) -> Steps:
         if content_type_needed and not exchange.all(b"content-type"):
             raise Refusal(Case.CONTENT_TYPE_MISSING)
 
-    def check_id(exchange: Exchange) -> None:
-        if not pattern.fullmatch(exchange.job_id):
-            raise Refusal(Case.MALFORMED_ID)
-
-    def find(exchange: Exchange) -> Job:
-        job = state.jobs.find(operation.key, exchange.owner, exchange.job_id)
-        if job is None:
-            raise Refusal(Case.UNKNOWN_JOB)
-        return job
-
     def accepted(_exchange: Exchange) -> Answer:
         if choice == "empty":
             return Answer(200, [], b"")
@@ -91,9 +78,9 @@ def _steps(operation: Operation, state: ServerState) -> Steps:
         authenticate=authenticator(locks=api == "huaweicloud-dli" or dialect["dli-key-lock"] == "locks"),
         authorise=authorise,
         check_request=check_request,
-        check_id=check_id,
-        find=find,
-        cancel=_cancel,
+        check_id=id_checker(operation),
+        find=job_finder(state.jobs, operation),
+        cancel=cancel_job,
         accepted=accepted,
         refused=lambda exchange, case: error_answer(exchange, errors[case]),
         finish=_finish,
@@ -110,10 +97,6 @@ def _admit(exchange: Exchange) -> None:
         raise Refusal(Case.HEADER_TOO_LARGE)
     if exchange.body_too_large:
         raise Refusal(Case.BODY_TOO_LARGE)
-
-
-def _cancel(exchange: Exchange) -> None:
-    exchange.job.cancel(exchange.now)
 
 
 def _finish(exchange: Exchange, answer: Answer) -> Answer:

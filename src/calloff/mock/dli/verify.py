@@ -20,6 +20,7 @@ from calloff.mock.pipeline import (
     SignatureSteps,
     TokenSteps,
     authenticate_signature,
+    key_finder,
     signature_matches,
 )
 
@@ -152,16 +153,9 @@ def _encoded(data: bytes) -> bytes:
 
 def signature_steps(keys: Keys) -> SignatureSteps:
     """Give the steps that check SDK-HMAC-SHA256 against the keys of an API."""
-
-    def find_key(_exchange: Exchange, claim: Claim) -> Key:
-        key = keys.find(claim.key_id)
-        if key is None:
-            raise Refusal(Case.AUTH_UNKNOWN_KEY)
-        return key
-
     return SignatureSteps(
         read=read_claim,
-        find_key=find_key,
+        find_key=key_finder(keys),
         check_time=check_time,
         check_security_token=check_security_token,
         method=method_part,
