@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -26,17 +25,13 @@ CATALOGUE = load_catalogue()
 NOT_OBSERVED = {"dli-key-lock"}
 
 
-def binds(point: SilentPoint, key: str) -> bool:
-    return any(fnmatchcase(key, pattern) for pattern in point.operations)
-
-
 CHOICES = [
     pytest.param(point, choice, api, id=f"{point.id}={choice}-{api}")
     for point in CATALOGUE.silent_points.values()
     for choice in point.choices
     if choice != point.default
     for api in APIS
-    if any(binds(point, operation.key) for operation in APIS[api].operations.values())
+    if any(point.applies_to(operation.key) for operation in APIS[api].operations.values())
 ]
 
 
@@ -44,7 +39,7 @@ CHOICES = [
 def test_the_suite_accepts_and_records(
     point: SilentPoint, choice: str, api: str, start_mock: StartMock
 ) -> None:
-    operations = [key for key in OPERATIONS if binds(point, key)]
+    operations = [key for key in OPERATIONS if point.applies_to(key)]
     run = Run(CATALOGUE, operations=operations)
     with start_mock("--api", api, "--dialect", f"{point.id}={choice}") as announcement:
         run.verify(announced_targets(announcement))

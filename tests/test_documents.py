@@ -430,7 +430,7 @@ def test_gateway_product_differs_in_four_numbers() -> None:
 @pytest.mark.parametrize(("name", "operation_id"), OPERATIONS)
 def test_the_mock_unasked_refuses_with_pairs_of_the_tables(name: str, operation_id: str) -> None:
     batch = operation_id == "cancelBatchJob"
-    errors = ci_errors(Dialect()) if name == "tencent-ci" else dli_errors(Dialect(), batch=batch)
+    errors = ci_errors(Dialect()) if name == "tencent-ci" else dli_errors(name, Dialect(), batch=batch)
     tables = range(len(DOCUMENTS[name]["x-error-codes"]))
     documented = {pair for table in tables for pair in codes(name, table)}
     # The vendor names no code for an unknown job; this one is a placeholder and says so.

@@ -47,6 +47,10 @@ class SilentPoint:
     choices: Mapping[str, str]
     default: str
 
+    def applies_to(self, operation: str) -> bool:
+        """Tell whether it concerns *operation*, given as ``<api>/<operationId>``."""
+        return any(fnmatchcase(operation, pattern) for pattern in self.operations)
+
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:

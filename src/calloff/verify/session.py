@@ -126,6 +126,8 @@ class Probe:
 
     def observe(self, point: str, choice: str) -> None:
         """Record the choice that the target made at a silent point."""
+        if not self.session.catalogue.silent_points[point].applies_to(self.operation.key):
+            return
         self.session.outcome.observed.setdefault(point, {}).setdefault(self.operation.key, choice)
 
     def own_parameters(self, job_id: str) -> dict[str, str]:

@@ -29,14 +29,15 @@ _NOT_CANCELLABLE = {
 }
 
 
-def dli_errors(dialect: Dialect, *, batch: bool) -> Mapping[Case, Row]:
-    """Give the answer to each refusal under a dialect; ``batch`` where the job is a Spark batch.
+def dli_errors(api: str, dialect: Dialect, *, batch: bool) -> Mapping[Case, Row]:
+    """Give the answer to each refusal of ``api`` under a dialect; ``batch`` where the job is a Spark batch.
 
     Sources: OTC-API dli_02_0056 (DLI codes), HW-GW and OTC-APIG (gateway codes and texts).
     """
+    prefix = dialect["dli-gateway-prefix"] if api == "otc-dli" else "APIGW"
 
     def gateway(status: int, number: str, message: str) -> Row:
-        return Row(status, f"{dialect['dli-gateway-prefix']}.{number}", message)
+        return Row(status, f"{prefix}.{number}", message)
 
     no_api = gateway(404, "0101", "The API does not exist or has not been published in the environment.")
     unknown = _UNKNOWN[dialect["dli-unknown-job"]]

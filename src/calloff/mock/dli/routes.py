@@ -51,7 +51,7 @@ def dli_parts(name: ApiName, state: ServerState) -> Parts:
 
 def _steps(operation: Operation, state: ServerState) -> Steps:
     dialect, api = state.dialect, operation.api
-    errors = dli_errors(dialect, batch=operation.name == "cancelBatchJob")
+    errors = dli_errors(api, dialect, batch=operation.name == "cancelBatchJob")
     content_type_needed = api == "huaweicloud-dli" and dialect["dli-content-type-absent"] != "accepted"
     header_must_agree = dialect["dli-project-header-mismatch"] != "ignored"
     choice = dialect["dli-success-body"]
