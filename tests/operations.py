@@ -57,14 +57,14 @@ class Case:
         times: int = 1,
         call: dict[str, Any] | None = None,
         **options: Any,
-    ) -> CancelAccepted:
+    ) -> CancelAccepted[Any]:
         """Make a client, cancel one job, return the last acceptance; ``job_id`` None stands for a good one."""
         given = self.job_id if job_id is None else job_id
         if mode == "sync":
             with self.make(mode, base_url, credentials, **options) as client:
                 return [getattr(client, self.method)(given, **(call or {})) for _ in range(times)][-1]  # type: ignore[no-any-return]
 
-        async def run() -> CancelAccepted:
+        async def run() -> CancelAccepted[Any]:
             async with self.make(mode, base_url, credentials, **options) as client:
                 return [await getattr(client, self.method)(given, **(call or {})) for _ in range(times)][-1]  # type: ignore[no-any-return]
 

@@ -32,6 +32,7 @@ from operations import (
 )
 from test_apis import DESCRIBED, DOCUMENTS, _resolved
 
+import calloff
 from calloff import (
     AnswerTimeoutError,
     ApiError,
@@ -52,7 +53,7 @@ BY_KEY = {case.key: case for case in CASES}
 
 def _answer(
     case: Case, mode: str, status: int, body: bytes = b"", headers: dict[str, str] | None = None
-) -> CancelAccepted:
+) -> CancelAccepted[Any]:
     with Listener(hostile.reply(status, body, headers)) as listener:
         try:
             return case.cancel(mode, listener.url)
@@ -472,3 +473,13 @@ def test_the_clock_is_read_for_each_signature() -> None:
 
         dates = [request.partition(b"X-Sdk-Date: ")[2][:16] for request in listener.requests]
     assert dates == [b"20260115T093000Z", b"20260115T093100Z"]
+
+
+def test_a_misspelt_option_is_named_with_those_that_exist() -> None:
+    with pytest.raises(TypeError, match=r"no option 'timout'; there are: .*timeout"):
+        calloff.OtcDliClient(
+            region="eu-de",
+            project_id="0" * 32,
+            credentials=calloff.Token("test-word"),
+            timout=3,  # type: ignore[call-arg]
+        )

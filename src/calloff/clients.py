@@ -13,7 +13,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack, cast
+from typing import TYPE_CHECKING, Any, Generic, Self, TypedDict, TypeVar, Unpack, cast
 
 from calloff.answers import clean, parse_json, problem, redacted, refusal, request_id, token_ended
 from calloff.apis import APIS, ApiName, Operation
@@ -51,14 +51,15 @@ if TYPE_CHECKING:
     from calloff_clients.huaweicloud_dli.models import SqlCancelResult as HuaweiCloudSqlCancelResult
     from calloff_clients.otc_dli.models import BatchCancelResult, SqlCancelResult
 
-    CancelAnswer = BatchCancelResult | SqlCancelResult | HuaweiCloudSqlCancelResult
-
 DEFAULT_TIMEOUT = 30.0
 _MAX_TIMEOUT = 86400.0
 
 
+AnswerModel = TypeVar("AnswerModel")
+
+
 @dataclass(frozen=True, slots=True)
-class CancelAccepted:
+class CancelAccepted(Generic[AnswerModel]):
     """The service took the request to cancel; that the job is cancelled by now is not said.
 
     ``operation`` is written as in ``otc-dli/cancelSqlJob``; ``request_id`` is what the vendor's support
@@ -69,7 +70,7 @@ class CancelAccepted:
     job_id: str
     request_id: str
     status: int
-    answer: CancelAnswer | None = None
+    answer: AnswerModel | None = None
 
 
 class ClientOptions(TypedDict, total=False):
@@ -166,7 +167,9 @@ class _Core:
             call.operation, call.ids, endpoint=self.endpoint, credential=credential, now=self.clock()
         )
 
-    def outcome(self, call: _Call, request: PreparedRequest, answer: Answer) -> CancelAccepted | ApiError:
+    def outcome(
+        self, call: _Call, request: PreparedRequest, answer: Answer
+    ) -> CancelAccepted[Any] | ApiError:
         """Read an answer: the acceptance, or the error to raise."""
         if answer.status != 200:
             return problem(request, answer, now=self.clock())
@@ -241,7 +244,7 @@ def _hidden_failure(
     return None
 
 
-def _model(operation: Operation, members: dict[str, Any] | None) -> CancelAnswer | None:
+def _model(operation: Operation, members: dict[str, Any] | None) -> Any:
     """Read the body as the generated model; imported here, as a CI client never needs one."""
     if members is None:
         return None
@@ -277,7 +280,7 @@ class _Client:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._core.endpoint.host_header})"
 
-    def _cancel(self, name: str, job_id: str, timeout: float | None) -> CancelAccepted:
+    def _cancel(self, name: str, job_id: str, timeout: float | None) -> CancelAccepted[Any]:
         core, tokens = self._core, self._tokens
         call = core.call(name, job_id, timeout)
         token = tokens.get(deadline=call.deadline) if tokens else None
@@ -311,7 +314,7 @@ class _AsyncClient:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._core.endpoint.host_header})"
 
-    async def _cancel(self, name: str, job_id: str, timeout: float | None) -> CancelAccepted:
+    async def _cancel(self, name: str, job_id: str, timeout: float | None) -> CancelAccepted[Any]:
         core, tokens = self._core, self._tokens
         call = core.call(name, job_id, timeout)
         token = await tokens.get(deadline=call.deadline) if tokens else None
@@ -323,13 +326,20 @@ class _AsyncClient:
         return _result(outcome)
 
 
-def _result(outcome: CancelAccepted | ApiError) -> CancelAccepted:
+def _result(outcome: CancelAccepted[Any] | ApiError) -> CancelAccepted[Any]:
     if isinstance(outcome, ApiError):
         raise outcome
     return outcome
 
 
+def _check_options(options: ClientOptions) -> None:
+    known = ClientOptions.__optional_keys__
+    if unknown := sorted(options.keys() - known):
+        raise TypeError(f"no option {unknown[0]!r}; there are: {', '.join(sorted(known))}")
+
+
 def _ci(bucket: str, region: str, credentials: KeyCredential, options: ClientOptions) -> _Core:
+    _check_options(options)
     check_credential("tencent-ci", credentials, (AccessKey, TemporaryKey))
     return _Core("tencent-ci", {"bucket": bucket, "region": region}, credentials, **options)
 
@@ -337,6 +347,7 @@ def _ci(bucket: str, region: str, credentials: KeyCredential, options: ClientOpt
 def _dli(
     api: ApiName, region: str, project_id: str, credentials: DliCredential, options: ClientOptions
 ) -> _Core:
+    _check_options(options)
     check_credential(api, credentials, (AccessKey, TemporaryKey, Token, IamPassword))
     return _Core(api, {"region": region}, credentials, project_id=project_id, **options)
 
@@ -355,11 +366,13 @@ class TencentCiClient(_Client):
     ) -> None:
         super().__init__(_ci(bucket, region, credentials, options))
 
-    def cancel_inventory_trigger_job(self, job_id: str, *, timeout: float | None = None) -> CancelAccepted:
+    def cancel_inventory_trigger_job(
+        self, job_id: str, *, timeout: float | None = None
+    ) -> CancelAccepted[None]:
         """Cancel a batch data-processing job; raise CalloffError otherwise."""
         return self._cancel("cancelInventoryTriggerJob", job_id, timeout)
 
-    def cancel_ai_job(self, job_id: str, *, timeout: float | None = None) -> CancelAccepted:
+    def cancel_ai_job(self, job_id: str, *, timeout: float | None = None) -> CancelAccepted[None]:
         """Cancel an AI content-recognition job that has not begun; raise CalloffError otherwise."""
         return self._cancel("cancelAiJob", job_id, timeout)
 
@@ -378,11 +391,13 @@ class OtcDliClient(_Client):
     ) -> None:
         super().__init__(_dli("otc-dli", region, project_id, credentials, options))
 
-    def cancel_batch_job(self, batch_id: str, *, timeout: float | None = None) -> CancelAccepted:
+    def cancel_batch_job(
+        self, batch_id: str, *, timeout: float | None = None
+    ) -> CancelAccepted[BatchCancelResult]:
         """Cancel a Spark batch job, which then ends as ``dead``; raise CalloffError otherwise."""
         return self._cancel("cancelBatchJob", batch_id, timeout)
 
-    def cancel_sql_job(self, job_id: str, *, timeout: float | None = None) -> CancelAccepted:
+    def cancel_sql_job(self, job_id: str, *, timeout: float | None = None) -> CancelAccepted[SqlCancelResult]:
         """Cancel a SQL job; raise CalloffError otherwise."""
         return self._cancel("cancelSqlJob", job_id, timeout)
 
@@ -401,7 +416,9 @@ class HuaweiCloudDliClient(_Client):
     ) -> None:
         super().__init__(_dli("huaweicloud-dli", region, project_id, credentials, options))
 
-    def cancel_sql_job(self, job_id: str, *, timeout: float | None = None) -> CancelAccepted:
+    def cancel_sql_job(
+        self, job_id: str, *, timeout: float | None = None
+    ) -> CancelAccepted[HuaweiCloudSqlCancelResult]:
         """Cancel a SQL job; raise CalloffError otherwise."""
         return self._cancel("cancelSqlJob", job_id, timeout)
 
@@ -416,11 +433,11 @@ class AsyncTencentCiClient(_AsyncClient):
 
     async def cancel_inventory_trigger_job(
         self, job_id: str, *, timeout: float | None = None
-    ) -> CancelAccepted:
+    ) -> CancelAccepted[None]:
         """Cancel a batch data-processing job; raise CalloffError otherwise."""
         return await self._cancel("cancelInventoryTriggerJob", job_id, timeout)
 
-    async def cancel_ai_job(self, job_id: str, *, timeout: float | None = None) -> CancelAccepted:
+    async def cancel_ai_job(self, job_id: str, *, timeout: float | None = None) -> CancelAccepted[None]:
         """Cancel an AI content-recognition job that has not begun; raise CalloffError otherwise."""
         return await self._cancel("cancelAiJob", job_id, timeout)
 
@@ -433,11 +450,15 @@ class AsyncOtcDliClient(_AsyncClient):
     ) -> None:
         super().__init__(_dli("otc-dli", region, project_id, credentials, options))
 
-    async def cancel_batch_job(self, batch_id: str, *, timeout: float | None = None) -> CancelAccepted:
+    async def cancel_batch_job(
+        self, batch_id: str, *, timeout: float | None = None
+    ) -> CancelAccepted[BatchCancelResult]:
         """Cancel a Spark batch job, which then ends as ``dead``; raise CalloffError otherwise."""
         return await self._cancel("cancelBatchJob", batch_id, timeout)
 
-    async def cancel_sql_job(self, job_id: str, *, timeout: float | None = None) -> CancelAccepted:
+    async def cancel_sql_job(
+        self, job_id: str, *, timeout: float | None = None
+    ) -> CancelAccepted[SqlCancelResult]:
         """Cancel a SQL job; raise CalloffError otherwise."""
         return await self._cancel("cancelSqlJob", job_id, timeout)
 
@@ -450,6 +471,8 @@ class AsyncHuaweiCloudDliClient(_AsyncClient):
     ) -> None:
         super().__init__(_dli("huaweicloud-dli", region, project_id, credentials, options))
 
-    async def cancel_sql_job(self, job_id: str, *, timeout: float | None = None) -> CancelAccepted:
+    async def cancel_sql_job(
+        self, job_id: str, *, timeout: float | None = None
+    ) -> CancelAccepted[HuaweiCloudSqlCancelResult]:
         """Cancel a SQL job; raise CalloffError otherwise."""
         return await self._cancel("cancelSqlJob", job_id, timeout)

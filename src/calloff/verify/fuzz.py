@@ -359,7 +359,8 @@ class _Fuzzer:
         broken_before = self.probe.session.outcome.violated(requirement, operation.key)
         within = target.settle if cancelled and not broken_before else 0
         after = target.settled_state(operation, job.job_id, self.states.cancelled, within)
-        wanted = f"{'' if cancelled else 'not '}state {self.states.cancelled}"
-        self._expect(
-            requirement, (after == self.states.cancelled) == cancelled, f"{wanted}, got {after}", answer
-        )
+        self.probe.hold(requirement)
+        if (after == self.states.cancelled) != cancelled:
+            expected = f"{'' if cancelled else 'not '}state {self.states.cancelled}"
+            exchange = Exchange(answer.request, answer.response)
+            self.probe.violate(requirement, expected, f"{answer.summary}, then state {after}", exchange)

@@ -77,8 +77,7 @@ def _show_violation(
     ):
         console.print(Text.assemble((f"{label:>9}  ", "bold"), text))
     if violation["request"]:
-        console.print(Text(violation["request"], style="dim"))
-        console.print(Text(violation["response"], style="dim"))
+        console.print(Text(f"\n{violation['request']}\n\n{violation['response']}\n", style="dim"))
 
 
 def _show_skips(data: dict[str, Any], console: Console) -> None:
