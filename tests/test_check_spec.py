@@ -580,7 +580,7 @@ def test_command_prints_file_pointer_message_and_fails(tmp_path: Path) -> None:
     broken = tmp_path / "tencent-ci.openapi.yaml"
     broken.write_text(yaml.safe_dump(data), encoding="utf-8")
 
-    result = subprocess.run(  # noqa: S603
+    result = subprocess.run(
         [sys.executable, ROOT / "scripts" / "check_spec.py", broken],
         capture_output=True,
         text=True,

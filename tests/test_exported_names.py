@@ -66,6 +66,6 @@ def test_the_package_loads_no_http_library_before_one_is_needed() -> None:
         "calloff.OtcDliClient\n"
         "print([name for name in ('httpx', 'attrs', 'yaml') if name in sys.modules])\n"
     )
-    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)  # noqa: S603
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
     assert result.stdout.splitlines() == ["[]", "[]"]
