@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from calloff.cli import group, main
 from calloff.cli.extras import require_extra
-from calloff.errors import InvalidInputError, MissingExtraError
+from calloff.errors import InvalidInputError, MissingDocumentError, MissingExtraError
 
 
 def run(*arguments: str) -> str:
@@ -50,7 +50,7 @@ def test_spec_shows_where_a_document_is() -> None:
 
 @pytest.mark.parametrize("name", ["no-such-document.yaml", "../pyproject.toml", "/etc/passwd"])
 def test_spec_refuses_what_is_no_document(name: str) -> None:
-    with pytest.raises(InvalidInputError):
+    with pytest.raises((InvalidInputError, MissingDocumentError)):
         CliRunner().invoke(group, ["spec", name], catch_exceptions=False)
 
 

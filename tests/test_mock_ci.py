@@ -331,3 +331,14 @@ def test_failures_lock_no_key_here() -> None:
     for _ in range(10):
         refused(bench.cancel(job, key=key, end=-1), 401, "SignatureExpired")
     assert bench.cancel(job, key=key).status == 200
+
+
+def test_a_validity_that_ends_before_it_starts_is_malformed() -> None:
+    bench = Bench()
+    job = bench.job(AI, "Submitted")
+    refused(
+        bench.deliver("tencent-ci", bench.q_sign("PUT", bench.target(job), start=60, end=30)),
+        401,
+        "InvalidAuthorization",
+    )
+    assert bench.state_of(job) == "Submitted"

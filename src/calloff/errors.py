@@ -6,6 +6,7 @@ CalloffError
 ├── NoAnswerError         sent, or tried to; whether the job was cancelled is unknown
 │   ├── UnreachableError  no connection: nothing arrived, safe to try again
 │   └── AnswerTimeoutError  the deadline passed
+├── MissingDocumentError  the documents of the contract are not there (also a FileNotFoundError)
 ├── MissingExtraError     a command needs an extra that is not installed
 └── ApiError              the service answered, and not with an acceptance
     ├── RefusedError            the request was understood and refused (400, 404, ..., is_success: false)
@@ -32,6 +33,10 @@ class InvalidInputError(CalloffError, ValueError):
 
 class CredentialError(CalloffError):
     """No usable credential could be had."""
+
+
+class MissingDocumentError(CalloffError, FileNotFoundError):
+    """A document of the contract was asked for that is not installed."""
 
 
 class MissingExtraError(CalloffError):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from calloff.errors import MissingDocumentError
+
 _PACKAGE = Path(__file__).resolve().parent
 
 
@@ -19,13 +21,13 @@ def spec_path(name: str = "", *, package: Path = _PACKAGE) -> Path:
         package: folder of the ``calloff`` package.
 
     Raises:
-        FileNotFoundError: neither place has documents, or they hold no such name.
+        MissingDocumentError: neither place has documents, or they hold no such name.
         ValueError: ``name`` leaves the folder.
     """
     packaged, checkout = package / "_spec", package.parent.parent / "spec"
     root = next((place for place in (packaged, checkout) if (place / "requirements.yaml").is_file()), None)
     if root is None:
-        raise FileNotFoundError(
+        raise MissingDocumentError(
             f"no documents of the contract in {packaged} nor in {checkout}; "
             "install calloff from a wheel, or run it from a complete checkout"
         )
@@ -34,5 +36,5 @@ def spec_path(name: str = "", *, package: Path = _PACKAGE) -> Path:
         raise ValueError(f"{name!r} leads out of the documents' folder")
     if not found.exists():
         names = ", ".join(sorted(entry.name for entry in root.iterdir()))
-        raise FileNotFoundError(f"the contract has no {name!r}; it has {names}")
+        raise MissingDocumentError(f"the contract has no {name!r}; it has {names}")
     return found

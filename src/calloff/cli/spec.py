@@ -17,5 +17,5 @@ def command(name: str) -> None:
     """
     try:
         click.echo(spec_path(name))
-    except (FileNotFoundError, ValueError) as error:
+    except ValueError as error:
         raise InvalidInputError(str(error)) from error

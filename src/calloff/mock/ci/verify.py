@@ -65,6 +65,9 @@ def read_claim(exchange: Exchange) -> Claim:
     # Nobody says which of the two counts where they differ; clients always send them equal.
     if found["q-sign-time"] != key_time or not _TIME.fullmatch(key_time) or not found["q-ak"]:
         raise Refusal(Case.AUTH_MALFORMED)
+    start, end = map(int, key_time.split(";"))
+    if start > end:
+        raise Refusal(Case.AUTH_MALFORMED)
     return Claim(found["q-ak"], headers, parameters, key_time, found["q-signature"], in_query=not value)
 
 
