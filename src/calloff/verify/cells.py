@@ -329,7 +329,7 @@ def _hold_effect(cell: Cell, probe: Probe, answer: Answer, job: Job) -> None:
             expected = f"state {cancelled} within {target.settle:g} s"
             received = f"{answer.summary}, then state {after}"
             probe.violate("cancel-takes-effect", expected, received, answer.exchange)
-    elif cell.subject.state != cancelled:
+    elif cell.subject.state != cancelled and (cell.forbids_effect or not answer.accepted):
         requirement = cell.requirement if cell.forbids_effect else "refusal-changes-nothing"
         probe.hold(requirement)
         after = target.state(operation, job.job_id)

@@ -206,7 +206,7 @@ class _Fuzzer:
         elif state in self.states.final:
             requirement = FINAL_REQUIREMENT[self.probe.operation.key]
             self._expect(requirement, not answer.accepted, f"a refusal in {state}", answer)
-            if state != self.states.cancelled:
+            if state != self.states.cancelled and not answer.accepted:
                 self._state_is(job, answer, cancelled=False)
 
     def malformed(self, case: Any, *, supplied: bool) -> None:
