@@ -590,6 +590,36 @@ def test_wording_of_each_cloud_is_visible(name: str, words: list[str]) -> None:
 REQUIREMENTS = yaml.safe_load((ROOT / "spec" / "requirements.yaml").read_text(encoding="utf-8"))
 
 
+def test_a_requirement_is_complete_and_binds_something() -> None:
+    keys = {"/".join(key) for key in OPERATIONS}
+    rows = REQUIREMENTS["requirements"]
+
+    assert {row["level"] for row in rows} == {"MUST", "SHOULD"}
+    assert {row["binds"] for row in rows} == {"client", "server"}
+    assert {source["status"] for row in rows for source in row["sources"]} <= {
+        "documented",
+        "sdk",
+        "observed",
+        "inferred",
+    }
+    assert [
+        (row["id"], pattern)
+        for row in rows
+        for pattern in row["operations"]
+        if not any(fnmatchcase(key, pattern) for key in keys)
+    ] == []
+
+
+@pytest.mark.parametrize(
+    ("file", "table"), [("requirements", "requirements"), ("silent-points", "silent_points")]
+)
+def test_ids_are_unique(file: str, table: str) -> None:
+    rows = yaml.safe_load((ROOT / "spec" / f"{file}.yaml").read_text(encoding="utf-8"))[table]
+    ids = [row["id"] for row in rows]
+
+    assert sorted(ids) == sorted(set(ids))
+
+
 def test_sources_of_requirements_are_known() -> None:
     text = (ROOT / "spec" / "SOURCES.md").read_text(encoding="utf-8")
     known = set(re.findall(r"^\| `([A-Z0-9-]+)` \|", text, re.MULTILINE))

@@ -90,8 +90,17 @@ def test_the_snippet_for_ci_verifies_the_mock(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "calloff-report" / "report.json").read_text())["exit_status"] == 0
 
 
-def test_every_command_of_the_last_snippet_exists() -> None:
-    for line in snippets("sh")[1].splitlines():
+def test_the_two_commands_install_what_there_is() -> None:
+    first, second = (line.removeprefix("$ ").split(" && ") for line in snippets("console")[0].splitlines())
+
+    assert first[0] == "pip install '.[all]'"
+    assert "all" in PYPROJECT["project"]["optional-dependencies"]
+    assert second == ["pip install 'nox[uv]'", "nox"]
+
+
+def test_every_command_of_the_snippets_exists() -> None:
+    main_job = snippets("console")[0].splitlines()[0].split(" && ")[1]
+    for line in [main_job, *snippets("sh")[1].splitlines()]:
         words = line.partition("#")[0].split()
         result = run_python(
             f"import sys; sys.argv = {[*words, '--help']!r}; from calloff.cli import main; main()"
@@ -147,8 +156,17 @@ def test_a_lock_pins_by_hash_and_names_no_host(lock: Path) -> None:
 
     assert pins
     assert "://" not in text
+    assert re.findall(r"^ *--(?!hash=sha256:)\S+", text, re.MULTILINE) == []  # such as --trusted-host
     for block in re.split(r"\n(?=[A-Za-z0-9])", text[text.index(pins[0]) :]):
         assert "--hash=sha256:" in block
+
+
+def test_the_lock_of_npm_pins_by_hash_and_names_no_host() -> None:
+    packages = json.loads((ROOT / "package-lock.json").read_text(encoding="utf-8"))["packages"]
+    installed = {path: package for path, package in packages.items() if path}
+
+    assert [path for path, package in installed.items() if "resolved" in package] == []
+    assert [path for path, package in installed.items() if "integrity" not in package] == []
 
 
 def test_the_locks_hold_what_pyproject_asks_for() -> None:

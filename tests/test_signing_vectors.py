@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -38,6 +39,12 @@ NOT_FOR_SIGNERS = {
         "wrong-construction-no-empty-line",
         "wrong-construction-no-trailing-slash",
     },
+}
+
+# A case that is lost, or moves from one verdict to another, is a change for every signer and verifier out there.
+VERDICTS = {
+    "q-sign": {"valid": 41, "acceptable": 12, "must-refuse": 36},
+    "sdk-hmac-sha256": {"valid": 44, "acceptable": 10, "must-refuse": 34},
 }
 
 
@@ -98,6 +105,11 @@ def test_what_is_not_run_is_listed(algorithm: str) -> None:
 
     assert {vector.name for vector in vectors if vector.not_for_signers} == NOT_FOR_SIGNERS[algorithm]
     assert {vector.name for vector in vectors if vector.undecided} == UNDECIDED[algorithm]
+
+
+@pytest.mark.parametrize("algorithm", FILES)
+def test_no_case_is_lost_or_changes_its_verdict(algorithm: str) -> None:
+    assert Counter(vector.verdict for vector in load_vectors(algorithm)) == VERDICTS[algorithm]
 
 
 def test_every_named_silent_point_exists() -> None:

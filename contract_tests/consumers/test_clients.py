@@ -378,7 +378,7 @@ def test_a_wrong_password_is_a_credential_error(cloud: Cloud, case: Case, mode: 
     job = cloud.job(case)
 
     with pytest.raises(CredentialError, match=r"no cancel was sent.*401"):
-        cloud.cancel(case, mode, cloud.iam_user(password="not the password"), job)
+        cloud.cancel(case, mode, cloud.iam_user(password=job), job)
 
     assert cloud.state(case, job) == case.open
 
