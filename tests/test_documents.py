@@ -585,6 +585,39 @@ def test_wording_of_each_cloud_is_visible(name: str, words: list[str]) -> None:
     assert [word for word in words if word not in text] == []
 
 
+@pytest.mark.parametrize(
+    ("name", "operation_id", "answer"),
+    [
+        ("otc-dli", "cancelBatchJob", {"msg": "deleted"}),
+        ("otc-dli", "cancelSqlJob", {"is_success": True, "message": ""}),
+        ("huaweicloud-dli", "cancelSqlJob", {"is_success": True, "message": ""}),
+    ],
+)
+def test_the_pages_own_example_of_an_acceptance_is_there(
+    name: str, operation_id: str, answer: dict[str, Any]
+) -> None:
+    examples = responses(name, operation_id)["200"]["content"]["application/json"]["examples"]
+
+    assert answer in [example["value"] for example in examples.values()]
+
+
+def test_a_server_may_say_that_it_cannot_bring_a_state_about() -> None:
+    statuses = {
+        (method, path): sorted(node["responses"])
+        for path, item in DOCUMENTS["provider-states"]["paths"].items()
+        for method, node in item.items()
+        if "responses" in node
+    }
+
+    assert statuses == {
+        ("get", "/provider-states"): ["200", "404"],
+        ("delete", "/provider-states"): ["204", "404", "501"],
+        ("post", "/provider-states/jobs"): ["201", "400", "501"],
+        ("get", "/provider-states/jobs/{api}/{operation}/{job_id}"): ["200", "404", "501"],
+        ("post", "/provider-states/credentials"): ["201", "400", "501"],
+    }
+
+
 # ------------------------------------------------------------------------------------ what rests on the pages
 
 REQUIREMENTS = yaml.safe_load((ROOT / "spec" / "requirements.yaml").read_text(encoding="utf-8"))

@@ -149,6 +149,17 @@ def test_contract_tests_reach_servers_over_http_only(path: Path) -> None:
     assert {module for module in own if not re.fullmatch(allowed, module)} == set()
 
 
+def test_the_rules_on_imports_stand() -> None:
+    contracts = {contract["id"]: contract for contract in PYPROJECT["tool"]["importlinter"]["contracts"]}
+    mock, suite = contracts["mock-verifies-by-itself"], contracts["suite-has-its-own-wire"]
+
+    assert {"layers", "signing-knows-no-http", "generated-is-private-to-clients"} <= contracts.keys()
+    assert mock["source_modules"] == ["calloff.mock"]
+    assert {"calloff.signing", "calloff.prepare", "calloff.clients"} <= set(mock["forbidden_modules"])
+    assert suite["source_modules"] == ["calloff.verify"]
+    assert {"calloff.mock", "calloff.transport", "calloff.clients"} <= set(suite["forbidden_modules"])
+
+
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.stem)
 def test_a_lock_pins_by_hash_and_names_no_host(lock: Path) -> None:
     text = lock.read_text(encoding="utf-8")
