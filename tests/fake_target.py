@@ -20,13 +20,14 @@ from calloff.verify.session import Session
 from calloff.verify.shapes import JOB_STATES
 from calloff.verify.target import Keys, ProviderStates, Target
 
-PROJECT = "0123456789abcdef0123456789abcdef"
-OTHER_PROJECT = "fedcba9876543210fedcba9876543210"
+PROJECT = "0" * 31 + "1"
+OTHER_PROJECT = "0" * 31 + "2"
 BUCKET = "bucket-1250000000.ci.ap-beijing.myqcloud.com"
 OTHER_BUCKET = "other-1250000000.ci.ap-beijing.myqcloud.com"
-SECRET_KEY = "planted-secret-key/of+the=suite"
-TOKEN = "planted-token/of+the=suite"
-SECURITY_TOKEN = "planted-security-token/of+the=suite"
+PLANTED = "planted-{}/of+the=suite"
+SECRET_KEY = PLANTED.format("secret-key")
+TOKEN = PLANTED.format("token")
+SECURITY_TOKEN = PLANTED.format("security-token")
 KINDS = ("good", "token", "temporary")
 
 

@@ -348,7 +348,7 @@ def test_a_signature_that_a_server_shows_without_its_name_is_removed(digits: str
 
 @pytest.mark.parametrize(
     "kept",
-    ["0123456789abcdef" * 2, "b3deffea2f84911ec9cb15254008618d9", "48cc2c48-765f-4814-80c7-db940d6409d1"],
+    ["0123456789abcdef" * 2, "b" + "3d" * 16, "48cc2c48-765f-4814-80c7-db940d6409d1"],
 )
 def test_ids_stay_readable(kept: str) -> None:
     assert redactor().text(f"job {kept}") == f"job {kept}"

@@ -341,7 +341,7 @@ def test_what_is_no_base_url_is_refused(url: str) -> None:
 
 def test_a_password_in_a_base_url_is_refused_and_not_repeated() -> None:
     with pytest.raises(ValueError, match="without user or password") as caught:
-        Address.parse("http://user:planted-password@h")
+        Address.parse("http://user:{}@h".format("planted-word"))
 
     assert "planted" not in str(caught.value)
 
