@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -13,8 +12,9 @@ import pytest
 
 from calloff.apis import APIS
 from calloff.contract import load_catalogue
+from calloff.verify.given import given_target
 from calloff.verify.session import Session
-from calloff.verify.target import Keys, ProviderStates, Target, announced_targets
+from calloff.verify.target import announced_targets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,7 +28,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--base-url", help="server under test; without it a mock is started")
     group.addoption("--api", choices=list(APIS), help="the API that --base-url serves")
     group.addoption("--host", help="Host header to send, where it differs from the base URL's")
-    group.addoption("--project-id", default="", help="project of the credentials (DLI)")
+    group.addoption("--project-id", help="project of the credentials (DLI)")
     group.addoption("--provider-states", help="where the server supplies jobs in a wanted state")
 
 
@@ -63,27 +63,18 @@ def sessions(request: pytest.FixtureRequest) -> Iterator[dict[str, Session]]:
     """Give a session per API under test."""
     config = request.config
     if base_url := config.getoption("--base-url"):
-        yield {config.getoption("--api"): Session(_given_target(config, base_url), load_catalogue())}
+        target = given_target(
+            [config.getoption("--api")],
+            base_url,
+            host=config.getoption("--host"),
+            project_id=config.getoption("--project-id"),
+            provider_states=config.getoption("--provider-states"),
+        )
+        yield {target.api.name: Session(target, load_catalogue())}
+        target.close()
         return
     with running_mock() as announcement:
         targets = announced_targets(announcement)
         yield {target.api.name: Session(target, load_catalogue()) for target in targets}
         for target in targets:
             target.close()
-
-
-def _given_target(config: pytest.Config, base_url: str) -> Target:
-    api = APIS[config.getoption("--api")]
-    url = config.getoption("--provider-states")
-    states = ProviderStates(url) if url else None
-    names = ("access_key", "secret_key", "security_token", "token")
-    given = {
-        name: os.environ[f"CALLOFF_{name.upper()}"]
-        for name in names
-        if f"CALLOFF_{name.upper()}" in os.environ
-    }
-    if given or states is None:
-        keys = Keys.from_json({**given, "project_id": config.getoption("--project-id")})
-    else:
-        keys = states.credentials(api.name, "good")
-    return Target(api, base_url, keys, config.getoption("--host"), states)

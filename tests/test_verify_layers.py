@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import requests
@@ -12,7 +13,7 @@ from fake_target import FakeTarget, Reply, Script, Seen, json_reply, refusal
 from calloff.apis import OPERATIONS
 from calloff.contract import load_catalogue
 from calloff.mock.server import run_embedded
-from calloff.verify.engine import LAYERS, Run, checks, run_check
+from calloff.verify.engine import LAYERS, Layer, Run, checks, run_check
 from calloff.verify.escape import Escape
 from calloff.verify.fuzz import fuzz, request_of, requirements
 from calloff.verify.outcome import Outcome
@@ -27,9 +28,9 @@ SQL, BATCH, INVENTORY = (
 KEYS = tuple(OPERATIONS)
 
 
-def found(script: Script | None, layer: str, key: str = SQL, **options: object) -> Outcome:
+def found(script: Script | None, layer: Layer, key: str = SQL, **options: Any) -> Outcome:
     with FakeTarget(api=OPERATIONS[key].api, script=script) as fake:
-        run = Run(load_catalogue(), operations=[key], layers=[layer])  # type: ignore[list-item]
+        run = Run(load_catalogue(), operations=[key], layers=[layer])
         run.verify([fake.target(**options)])
     assert not run.stopped
     return run.outcomes[OPERATIONS[key].api]
@@ -119,13 +120,13 @@ PLANTED = [
 
 
 @pytest.mark.parametrize(("layer", "change", "blamed"), PLANTED)
-def test_a_planted_fault_is_found(layer: str, change: object, blamed: set[str]) -> None:
+def test_a_planted_fault_is_found(layer: Layer, change: object, blamed: set[str]) -> None:
     assert blamed <= broken(found(after(change), layer))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("layer", ["races", "fuzz"])
 @pytest.mark.parametrize("key", [SQL, BATCH])
-def test_the_good_server_is_not_blamed(layer: str, key: str) -> None:
+def test_the_good_server_is_not_blamed(layer: Layer, key: str) -> None:
     outcome = found(None, layer, key)
 
     assert broken(outcome) == set()
@@ -158,15 +159,17 @@ MUTANTS = [
 
 
 @pytest.mark.parametrize(("api", "key", "layer", "mutant", "requirement"), MUTANTS)
-def test_a_mutant_of_the_mock_is_found(api: str, key: str, layer: str, mutant: str, requirement: str) -> None:
+def test_a_mutant_of_the_mock_is_found(
+    api: str, key: str, layer: Layer, mutant: str, requirement: str
+) -> None:
     with run_embedded([api], mutant=mutant) as server:
-        run = Run(load_catalogue(), operations=[key], layers=[layer])  # type: ignore[list-item]
+        run = Run(load_catalogue(), operations=[key], layers=[layer])
         run.verify(announced_targets(server.announcement, settle=0.05))
 
     assert requirement in broken(run.outcomes[api])
 
 
-def requests_of(layer: str, seed: int, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def requests_of(layer: Layer, seed: int, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return what was asked of the mock, without ids that are made at random."""
     sent: list[str] = []
     send = Wire.send
@@ -179,13 +182,13 @@ def requests_of(layer: str, seed: int, monkeypatch: pytest.MonkeyPatch) -> list[
 
     with monkeypatch.context() as patched, run_embedded(["otc-dli"]) as server:
         patched.setattr(Wire, "send", recording)
-        run = Run(load_catalogue(), seed=seed, operations=[SQL], layers=[layer])  # type: ignore[list-item]
+        run = Run(load_catalogue(), seed=seed, operations=[SQL], layers=[layer])
         run.verify(announced_targets(server.announcement))
     return sent
 
 
 @pytest.mark.parametrize("layer", ["model", "fuzz"])
-def test_one_seed_gives_one_sequence_of_requests(layer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_seed_gives_one_sequence_of_requests(layer: Layer, monkeypatch: pytest.MonkeyPatch) -> None:
     first = requests_of(layer, 7, monkeypatch)
 
     assert requests_of(layer, 7, monkeypatch) == first
@@ -194,7 +197,7 @@ def test_one_seed_gives_one_sequence_of_requests(layer: str, monkeypatch: pytest
 
 @pytest.mark.parametrize("layer", LAYERS)
 @pytest.mark.parametrize("wrong", ["jobs", "state"])
-def test_provider_states_that_break_end_every_layer_as_what_they_are(layer: str, wrong: str) -> None:
+def test_provider_states_that_break_end_every_layer_as_what_they_are(layer: Layer, wrong: str) -> None:
     calls = 0
 
     class Breaking(FakeTarget):
@@ -214,7 +217,7 @@ def test_provider_states_that_break_end_every_layer_as_what_they_are(layer: str,
 
 
 @pytest.mark.parametrize("layer", LAYERS)
-def test_a_server_that_goes_away_ends_every_layer(layer: str) -> None:
+def test_a_server_that_goes_away_ends_every_layer(layer: Layer) -> None:
     fake = FakeTarget()
 
     def vanish(_: FakeTarget, request: Seen) -> Reply | None:
@@ -234,7 +237,7 @@ def test_a_server_that_goes_away_ends_every_layer(layer: str) -> None:
 
 
 @pytest.mark.parametrize("layer", LAYERS)
-def test_ctrl_c_ends_every_layer(layer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_ends_every_layer(layer: Layer, monkeypatch: pytest.MonkeyPatch) -> None:
     sent = 0
     send = Wire.send
 
@@ -254,7 +257,7 @@ def test_ctrl_c_ends_every_layer(layer: str, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize("layer", LAYERS)
-def test_a_server_that_closes_on_everything_is_a_violation_and_no_end(layer: str) -> None:
+def test_a_server_that_closes_on_everything_is_a_violation_and_no_end(layer: Layer) -> None:
     outcome = found(lambda *_: Reply(0, raw=b""), layer)
 
     assert "no-server-fault" in broken(outcome)
@@ -262,7 +265,7 @@ def test_a_server_that_closes_on_everything_is_a_violation_and_no_end(layer: str
 
 
 @pytest.mark.parametrize("layer", ["races", "model", "fuzz"])
-def test_a_layer_that_cannot_have_jobs_is_skipped_with_the_reason(layer: str) -> None:
+def test_a_layer_that_cannot_have_jobs_is_skipped_with_the_reason(layer: Layer) -> None:
     outcome = found(None, layer, states=False)
 
     assert broken(outcome) == set()
@@ -309,7 +312,7 @@ def test_no_body_breaks_the_fuzz_layer(body: bytes, kind: str, api: str) -> None
 def test_a_prepared_request_is_read_as_it_is_sent() -> None:
     prepared = requests.Request(
         "POST", "http://h:1/a%2Fb?cancel", headers={"X-A": b"1"}, data="text"
-    ).prepare()  # type: ignore[dict-item]
+    ).prepare()
     request = request_of(prepared)
 
     assert (request.method, request.target, request.body) == ("POST", "/a%2Fb?cancel", b"text")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import re
+import signal
 import sys
-from contextlib import ExitStack, suppress
+import threading
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
@@ -17,16 +17,13 @@ from calloff.cli.extras import require_extra
 from calloff.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+    from types import FrameType
 
     from rich.console import Console
 
     from calloff.verify.engine import Check, Run
-    from calloff.verify.target import Keys, Target
-
-_ENVIRONMENT = {
-    name: f"CALLOFF_{name.upper()}" for name in ("access_key", "secret_key", "security_token", "token")
-}
+    from calloff.verify.target import Target
 
 
 @click.command(
@@ -125,6 +122,7 @@ def command(
 
     from calloff.contract import load_catalogue
     from calloff.verify.engine import LAYERS, Run
+    from calloff.verify.given import given_target
     from calloff.verify.target import CannotSupplyError, TargetError, announced_targets
     from calloff.verify.wire import TargetLostError
 
@@ -139,15 +137,19 @@ def command(
                 announcement = _start_mock(stack, apis, choices, mutant)
                 targets = announced_targets(announcement, settle=settle, timeout=timeout)
             else:
-                target = _given_target(
-                    apis, base_url or "", host, project_id, provider_states, settle, timeout
+                target = given_target(
+                    apis,
+                    base_url or "",
+                    host=host,
+                    project_id=project_id,
+                    provider_states=provider_states,
+                    settle=settle,
+                    timeout=timeout,
                 )
                 stack.callback(target.close)
-                if not target.keys.usable:
-                    target.keys = _supplied_keys(target)
-                _check_project(target)
                 targets = [target]
-            _verify(run, targets, console)
+            with _ctrl_c_ends(run):
+                _verify(run, targets, console)
         status = run.exit_status(strict=strict)
         _report(run, status, report_dir, console)
     except (CannotSupplyError, TargetError, TargetLostError) as error:
@@ -171,69 +173,6 @@ def _start_mock(
     return server.announcement
 
 
-def _given_target(
-    apis: Sequence[str],
-    base_url: str,
-    host: str | None,
-    project_id: str | None,
-    provider_states: str | None,
-    settle: float,
-    timeout: float,
-) -> Target:
-    from calloff.verify.target import Keys, ProviderStates, Target
-    from calloff.verify.wire import Address
-
-    if len(apis) != 1:
-        msg = f"--base-url verifies one API; give --api once, one of {', '.join(APIS)}"
-        raise InvalidInputError(msg)
-    api = APIS[apis[0]]  # type: ignore[index]
-    for url in filter(None, (base_url, provider_states)):
-        try:
-            Address.parse(url)
-        except ValueError as error:
-            raise InvalidInputError(str(error)) from error
-    if host is not None and not re.fullmatch("[!-~]+", host):
-        msg = f"expected --host to be a Host header, got {host!r}"
-        raise InvalidInputError(msg)
-    states = ProviderStates(provider_states, timeout) if provider_states else None
-    given = {
-        name: os.environ[variable] for name, variable in _ENVIRONMENT.items() if os.environ.get(variable)
-    }
-    pair = {"access_key", "secret_key"}
-    if (pair & given.keys() and not pair <= given.keys()) or given.keys() == {"security_token"}:
-        msg = f"{_ENVIRONMENT['access_key']} and {_ENVIRONMENT['secret_key']} go together"
-        raise InvalidInputError(msg)
-    try:
-        keys = Keys.from_json({**given, "project_id": project_id or ""})
-    except ValueError as error:
-        msg = f"CALLOFF_* in the environment, or --project-id: {error}"
-        raise InvalidInputError(msg) from error
-    if not given and states is None:
-        msg = f"no credential: set {' and '.join(_ENVIRONMENT.values())} as the server needs, or --provider-states"
-        raise InvalidInputError(msg)
-    return Target(api, base_url, keys, host, states, timeout, settle)
-
-
-def _check_project(target: Target) -> None:
-    patterns = next(iter(target.api.operations.values())).patterns
-    if "project_id" in patterns and not target.keys.project_id:
-        msg = f"{target.api.name} needs --project-id, the project that the credentials belong to"
-        raise InvalidInputError(msg)
-
-
-def _supplied_keys(target: Target) -> Keys:
-    """Return the first credentials that the provider states can supply."""
-    from calloff.verify.target import CannotSupplyError
-
-    reasons = []
-    for kind in ("good", "token", "temporary"):
-        try:
-            return target.credentials(kind)
-        except CannotSupplyError as error:
-            reasons.append(str(error))
-    raise CannotSupplyError("; ".join(dict.fromkeys(reasons)))
-
-
 def _check_operations(names: Sequence[str], apis: Sequence[str]) -> None:
     offered = [op for op in OPERATIONS.values() if not apis or op.api in apis]
     known = {name for op in offered for name in (op.name, op.key)}
@@ -250,6 +189,24 @@ def _prepare_folder(folder: Path) -> None:
     except OSError as error:
         msg = f"cannot write reports to {folder}: {error.strerror}; give another --report-dir"
         raise InvalidInputError(msg) from error
+
+
+@contextmanager
+def _ctrl_c_ends(run: Run) -> Iterator[None]:
+    """Let Ctrl-C end the run also where the interrupt is lost, as in a callback of the garbage collector."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        run.interrupted = True
+        signal.default_int_handler(number, frame)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _verify(run: Run, targets: Sequence[Target], console: Console) -> None:

@@ -1,6 +1,7 @@
 """The conformance suite: proves over HTTP that a server cancels as its contract says.
 
 wire        sends any bytes, reads what comes back
+given       a target from options and environment
 target      the server under test: address, credentials, jobs in a wanted state
 recipes     the ways to authenticate a request, rightly and wrongly, as a table
 shapes      the ways to write a request, as a table

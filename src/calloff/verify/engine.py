@@ -96,10 +96,10 @@ class Run:
     layers: Sequence[Layer] = LAYERS
     operations: Sequence[str] = ()
     outcomes: dict[str, Outcome] = field(default_factory=dict)
-    secrets: list[str] = field(default_factory=list)
     targets: list[Target] = field(default_factory=list)
     seconds: float = 0.0
     stopped: str = ""
+    interrupted: bool = False
 
     def plan(self, target: Target) -> list[Check]:
         """Return the checks that apply to *target*."""
@@ -132,6 +132,8 @@ class Run:
                 session = Session(target, self.catalogue)
                 self.outcomes[target.api.name] = session.outcome
                 for check in plan:
+                    if self.interrupted:
+                        break
                     if progress is not None:
                         progress(check, done, total)
                     run_check(check, session)
@@ -141,12 +143,14 @@ class Run:
         except TargetError as error:
             self.stopped = f"the provider states cannot be used: {error}"
         except KeyboardInterrupt:
-            self.stopped = "interrupted"
+            self.interrupted = True
         except Exception as error:  # noqa: BLE001 - what was found so far must be told whatever happens
             _log.exception("a fault of the suite, please report it")
             self.stopped = f"the suite itself failed: {type(error).__name__}: {error}"
         for target in targets:
             target.close()
+        if self.interrupted:
+            self.stopped = "interrupted"
         if self.stopped:
             self.stopped += f"; {done} of {total} checks were run"
         self.seconds = time.monotonic() - began
