@@ -12,15 +12,18 @@ import pytest
 
 from calloff.apis import APIS
 from calloff.contract import load_catalogue
+from calloff.errors import CalloffError
 from calloff.verify.given import given_target
 from calloff.verify.session import Session
-from calloff.verify.target import announced_targets
+from calloff.verify.target import CannotSupplyError, Target, TargetError, announced_targets
+from calloff.verify.wire import TargetLostError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
 Announcement = dict[str, Any]
+TARGET = pytest.StashKey[Target]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -35,6 +38,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if bool(config.getoption("--base-url")) != bool(config.getoption("--api")):
         raise pytest.UsageError("--base-url and --api go together")
+    if base_url := config.getoption("--base-url"):
+        try:
+            config.stash[TARGET] = given_target(
+                [config.getoption("--api")],
+                base_url,
+                host=config.getoption("--host"),
+                project_id=config.getoption("--project-id"),
+                provider_states=config.getoption("--provider-states"),
+            )
+        except (CalloffError, CannotSupplyError, TargetError, TargetLostError) as error:
+            raise pytest.UsageError(str(error)) from error
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if target := config.stash.get(TARGET, None):
+        target.close()
 
 
 @contextmanager
@@ -61,17 +80,8 @@ def start_mock() -> Callable[..., AbstractContextManager[Announcement]]:
 @pytest.fixture(scope="session")
 def sessions(request: pytest.FixtureRequest) -> Iterator[dict[str, Session]]:
     """Give a session per API under test."""
-    config = request.config
-    if base_url := config.getoption("--base-url"):
-        target = given_target(
-            [config.getoption("--api")],
-            base_url,
-            host=config.getoption("--host"),
-            project_id=config.getoption("--project-id"),
-            provider_states=config.getoption("--provider-states"),
-        )
+    if target := request.config.stash.get(TARGET, None):
         yield {target.api.name: Session(target, load_catalogue())}
-        target.close()
         return
     with running_mock() as announcement:
         targets = announced_targets(announcement)

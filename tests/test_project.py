@@ -141,7 +141,7 @@ def test_contract_tests_reach_servers_over_http_only(path: Path) -> None:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     modules = {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     modules |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
-    allowed = r"calloff\.(apis|contract|verify)(\..+)?"
+    allowed = r"calloff\.(apis|contract|errors|verify)(\..+)?"
     if "consumers" in path.parts:  # what people import: the root of calloff, and the generated packages
         allowed += r"|calloff|calloff_clients(\..+)?"
 
