@@ -3,7 +3,7 @@
 wire        sends any bytes, reads what comes back
 given       a target from options and environment
 target      the server under test: address, credentials, jobs in a wanted state
-recipes     the ways to authenticate a request, rightly and wrongly, as a table
+recipes/    the ways to authenticate a request, rightly and wrongly, as a table
 shapes      the ways to write a request, as a table
 judge       holds one answer against the document
 cells       the decision table: recipe x job state x shape, each on a fresh job
