@@ -14,7 +14,7 @@ from mock_support import Bench, changed
 from calloff.apis import OPERATIONS
 from calloff.contract import read_yaml
 from calloff.errors import InvalidInputError
-from calloff.mock.mutants import MUTANTS, Mutant, find_mutant, mutant_names
+from calloff.mock.mutants import MUTANTS, Mutant, find_mutant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,7 +25,7 @@ PROTOTYPES = {
     "M10s",
     *(f"X{n:02}" for n in range(1, 13) if n != 11),
 }
-ROWS = pytest.mark.parametrize("mutant", MUTANTS.values(), ids=mutant_names())
+ROWS = pytest.mark.parametrize("mutant", MUTANTS.values(), ids=list(MUTANTS))
 OPEN = {"otc-dli/cancelBatchJob": "running"}
 ENDED = {"otc-dli/cancelBatchJob": "success"}
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import hostile_server as hostile
 import pytest
+import trustme
 from hostile_server import Listener
 
 from calloff.verify.wire import MAX_BODY, Address, NoAnswerError, Request, Response, TargetLostError, Wire
@@ -348,7 +349,6 @@ def test_a_password_in_a_base_url_is_refused_and_not_repeated() -> None:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    trustme = pytest.importorskip("trustme")
     folder = tmp_path_factory.mktemp("tls")
     authority = trustme.CA()
     authority.cert_pem.write_to_path(folder / "ca.pem")

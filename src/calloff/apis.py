@@ -44,7 +44,6 @@ class Api:
     """One vendor API: its document, generated package, host template and operations."""
 
     name: ApiName
-    title: str
     document: str
     package: str
     host: str
@@ -66,7 +65,6 @@ APIS: Mapping[ApiName, Api] = MappingProxyType(
     {
         "tencent-ci": Api(
             "tencent-ci",
-            "Tencent Cloud CI",
             "tencent-ci.openapi.yaml",
             "tencent_ci",
             "{bucket}.ci.{region}.myqcloud.com",
@@ -97,7 +95,6 @@ APIS: Mapping[ApiName, Api] = MappingProxyType(
         ),
         "otc-dli": Api(
             "otc-dli",
-            "Open Telekom Cloud DLI",
             "otc-dli.openapi.yaml",
             "otc_dli",
             "dli.{region}.otc.t-systems.com",
@@ -130,7 +127,6 @@ APIS: Mapping[ApiName, Api] = MappingProxyType(
         ),
         "huaweicloud-dli": Api(
             "huaweicloud-dli",
-            "Huawei Cloud DLI",
             "huaweicloud-dli.openapi.yaml",
             "huaweicloud_dli",
             "dli.{region}.myhuaweicloud.com",

@@ -906,11 +906,6 @@ _TABLE = (
 MUTANTS: Mapping[str, Mutant] = MappingProxyType({mutant.name: mutant for mutant in _TABLE})
 
 
-def mutant_names() -> tuple[str, ...]:
-    """Give the names of all mutants."""
-    return tuple(MUTANTS)
-
-
 def find_mutant(name: str) -> Mutant:
     """Find a mutant by name.
 
