@@ -294,6 +294,7 @@ def _bystanders(cell: Cell, probe: Probe) -> list[tuple[Operation, Job]]:
 
 
 def _hold_acceptance(cell: Cell, probe: Probe, answer: Answer) -> None:
+    probe.hold("cancel-accepted")
     if answer.accepted:
         return
     # A refusal that is not about the credential says nothing about the way to authenticate.
