@@ -26,6 +26,7 @@ class Listener:
         self.connections = 0
         self.closed = threading.Event()
         self._open: list[socket.socket] = []
+        self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._socket.getsockname()[1])
@@ -41,15 +42,15 @@ class Listener:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.closed.set()
-        with contextlib.suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
-        for connection in (self._socket, *self._open):
+        with self._lock:
+            self.closed.set()
+            still_open = (self._socket, *self._open)
+        for connection in still_open:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
-            connection.close()
         for thread in self._threads:
             thread.join(5)
+        self._socket.close()
 
     def _start(self, target: Callable[..., None], *arguments: object) -> None:
         thread = threading.Thread(target=target, args=arguments, daemon=True)
@@ -62,18 +63,30 @@ class Listener:
                 connection, _ = self._socket.accept()
             except OSError:
                 return
-            self.connections += 1
-            self._open.append(connection)
-            self._start(self._serve, connection)
-
-    def _serve(self, connection: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            if self.tls:
-                connection = self.tls.wrap_socket(connection, server_side=True)
+            # Under the lock: a connection is either seen by the one who closes the listener, or not served.
+            with self._lock:
+                if self.closed.is_set():
+                    connection.close()
+                    return
+                self.connections += 1
                 self._open.append(connection)
-            while (request := read_request(connection)) is not None:
-                self.requests.append(request)
-                self.behaviour(self, connection)
+                self._start(self._serve, connection)
+
+    def _serve(self, accepted: socket.socket) -> None:
+        with contextlib.suppress(OSError), accepted as connection:
+            if self.tls:
+                # Wrapping moves the descriptor: shutting down the plain socket no longer wakes a reader.
+                with self.tls.wrap_socket(connection, server_side=True) as secured:
+                    with self._lock:
+                        self._open.append(secured)
+                    self._converse(secured)
+            else:
+                self._converse(connection)
+
+    def _converse(self, connection: socket.socket) -> None:
+        while not self.closed.is_set() and (request := read_request(connection)) is not None:
+            self.requests.append(request)
+            self.behaviour(self, connection)
 
 
 def tls_server_context() -> ssl.SSLContext:
