@@ -99,7 +99,8 @@ class Shape:
 
     *expects* is ``accept``, ``refuse`` (4xx and nothing cancelled), ``harmless`` (nothing cancelled, whatever the
     answer) or ``either`` (the vendor is silent). *statuses* and *code_ends* narrow a
-    refusal, *point* is the silent point that the answer shows.
+    refusal, *point* is the silent point that the answer shows. *live* tells whether the shape may be sent about a
+    real job: the worst that a server can make of it is the documented cancel of that very job.
     """
 
     name: str
@@ -110,6 +111,7 @@ class Shape:
     statuses: tuple[int, ...] = ()
     code_ends: str = ""
     point: str = ""
+    live: bool = False
 
 
 def _retarget(change: Callable[[str], str]) -> Callable[[Request], Request]:
@@ -146,11 +148,16 @@ _CI = ("tencent-ci",)
 _DLI = ("otc-dli", "huaweicloud-dli")
 _ALL = (*_CI, *_DLI)
 
-CANONICAL = Shape("as documented", _ALL, "cancel-accepted", "accept", lambda request: request)
+CANONICAL = Shape("as documented", _ALL, "cancel-accepted", "accept", lambda request: request, live=True)
 
 SHAPES: tuple[Shape, ...] = (
     Shape(
-        "bare cancel", _CI, "ci-cancel-bare", "accept", _retarget(lambda t: t.partition("?")[0] + "?cancel")
+        "bare cancel",
+        _CI,
+        "ci-cancel-bare",
+        "accept",
+        _retarget(lambda t: t.partition("?")[0] + "?cancel"),
+        live=True,
     ),
     Shape(
         "cancel with an equals sign",
@@ -158,6 +165,7 @@ SHAPES: tuple[Shape, ...] = (
         "ci-cancel-empty-value",
         "accept",
         _retarget(lambda t: t.partition("?")[0] + "?cancel="),
+        live=True,
     ),
     Shape(
         "without cancel",
@@ -181,6 +189,7 @@ SHAPES: tuple[Shape, ...] = (
         "either",
         _retarget(lambda t: t.partition("?")[0] + "?cancel=1"),
         point="ci-valued-cancel",
+        live=True,
     ),
     Shape(
         "without Content-Length",
@@ -189,6 +198,7 @@ SHAPES: tuple[Shape, ...] = (
         "either",
         _header("Content-Length", None),
         point="ci-content-length",
+        live=True,
     ),
     *(
         Shape(f"method {name}", _ALL, "other-method-cancels-nothing", "harmless", _method(name))
@@ -231,6 +241,7 @@ SHAPES: tuple[Shape, ...] = (
         "dli-empty-body-with-content-type",
         "accept",
         _header("Content-Type", "application/json"),
+        live=True,
     ),
     Shape(
         "without Content-Type",
@@ -239,5 +250,6 @@ SHAPES: tuple[Shape, ...] = (
         "either",
         _header("Content-Type", None),
         point="dli-content-type-absent",
+        live=True,
     ),
 )
