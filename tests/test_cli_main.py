@@ -126,7 +126,7 @@ def test_a_broken_pipe_is_status_1(monkeypatch: pytest.MonkeyPatch) -> None:
         def close(self) -> None:
             pass
 
-    def broken() -> None:
+    def broken(**_: object) -> None:
         raise BrokenPipeError
 
     monkeypatch.setattr("calloff.cli.group", broken)
@@ -135,3 +135,17 @@ def test_a_broken_pipe_is_status_1(monkeypatch: pytest.MonkeyPatch) -> None:
         main()
 
     assert caught.value.code == 1
+
+
+def test_ctrl_c_is_a_word_and_the_status_that_shells_know(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("calloff.cli.group.invoke", interrupted)
+    monkeypatch.setattr(sys, "argv", ["calloff", "spec"])
+    with pytest.raises(SystemExit) as caught:
+        main()
+
+    assert (caught.value.code, capsys.readouterr().err.strip()) == (130, "calloff: interrupted")

@@ -14,6 +14,9 @@ _COMMANDS = {
 }
 
 
+INTERRUPTED = 130  # as shells say it: 128 and SIGINT's number
+
+
 class _LazyGroup(click.Group):
     """Loads a command's module when the command is asked for, so that --help stays quick."""
 
@@ -46,7 +49,14 @@ def main() -> None:
     from calloff.errors import CalloffError
 
     try:
-        group()
+        # Not standalone: Ctrl-C would end in a word and the status of a violated contract.
+        sys.exit(group(standalone_mode=False))
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.Abort:
+        click.echo("calloff: interrupted", err=True)
+        sys.exit(INTERRUPTED)
     except CalloffError as error:
         click.echo(f"calloff: {error}", err=True)
         sys.exit(2)
