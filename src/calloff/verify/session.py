@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -35,7 +33,6 @@ class Session:
     catalogue: Catalogue
     outcome: Outcome = field(default_factory=Outcome)
     document: Document = field(init=False)
-    _failures: Counter[str] = field(default_factory=Counter)
     _silences: int = 0
 
     def __post_init__(self) -> None:
@@ -61,11 +58,11 @@ class Session:
 
     def needs_good_request(self, key_id: str) -> bool:
         """Tell whether a failure more under *key_id* could lock it, unless a good request comes first."""
-        return self._failures[key_id] >= MAX_FAILURES_IN_A_ROW
+        return self.target.failures[key_id] >= MAX_FAILURES_IN_A_ROW
 
     def count(self, key_id: str, *, failing: bool) -> None:
         """Count a request under *key_id*."""
-        self._failures[key_id] = self._failures[key_id] + 1 if failing else 0
+        self.target.failures[key_id] = self.target.failures[key_id] + 1 if failing else 0
 
     def send(self, request: Request, wire: Wire | None = None) -> Response:
         """Send *request* and return the answer.
@@ -75,7 +72,7 @@ class Session:
         """
         self.outcome.requests += 1
         try:
-            response = (wire or self.target.wire).send(request)
+            response = self.target.pace.send(wire or self.target.wire, request)
         except NoAnswerError as error:
             # A server that is gone makes the next connection fail; then the run ends instead.
             self.target.new_wire().send_nothing()
@@ -162,7 +159,7 @@ class Probe:
 
         def build() -> tuple[Request, str]:
             keys = self.target.credentials(recipe.credentials)
-            return recipe.build(Draft(request, keys, time.time(), other_target)), keys.key_id
+            return recipe.build(Draft(request, keys, self.target.now(), other_target)), keys.key_id
 
         built, key_id = build()
         if key_id and key_id in (built.header("Authorization") or built.target):
@@ -214,7 +211,7 @@ class Probe:
             return
         keys = self.target.credentials(good.credentials)
         request = self.request(self.own_parameters(unknown_id(self.operation)))
-        self.ask(good.build(Draft(request, keys, time.time(), request.target)))
+        self.ask(good.build(Draft(request, keys, self.target.now(), request.target)))
         self.session.count(keys.key_id, failing=False)
 
     def _binds(self, requirement: str) -> bool:

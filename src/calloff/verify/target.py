@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import ssl
 import time
+from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from urllib.parse import quote
 
 from calloff.apis import APIS
+from calloff.verify.pace import Pace
 from calloff.verify.wire import Address, NoAnswerError, Request, Wire
 
 if TYPE_CHECKING:
@@ -77,18 +80,50 @@ class Job:
     host: str | None = None
 
 
+class JobSource(Protocol):
+    """Where jobs in a known state come from, and what else a check needs; see ProviderStates."""
+
+    @property
+    def reads_state(self) -> bool:
+        """Tell whether the state of a job can be read back."""
+
+    def abilities(self, api: str) -> Mapping[str, Any]:
+        """Return the states per operation (``operations``) and the kinds of credentials (``credentials``)."""
+
+    def new_job(self, operation: Operation, state: str, owner: str, *, spend: bool = True) -> Job:
+        """Return a job; one that is not to be *spent* may be returned again."""
+
+    def spend(self, operation: Operation, job_id: str) -> None:
+        """Never return that job again."""
+
+    def state(self, operation: Operation, job_id: str) -> str:
+        """Return the state of a job in the vendor's own words."""
+
+    def credentials(self, api: str, kind: str) -> Keys:
+        """Return credentials of *kind*."""
+
+    def close(self) -> None:
+        """Close the connection, if there is one."""
+
+
 @dataclass
 class ProviderStates:
-    """Ask the target for jobs and credentials, as ``spec/provider-states.openapi.yaml`` describes."""
+    """Ask the target for jobs and credentials, as ``spec/provider-states.openapi.yaml`` describes.
+
+    *timeout* is in seconds, *tls* holds the authorities that are trusted, by default those of the system.
+    """
+
+    reads_state: ClassVar[bool] = True
 
     url: str
     timeout: float = 10.0
+    tls: ssl.SSLContext | None = field(default=None, repr=False)
     _wire: Wire = field(init=False, repr=False)
     _prefix: str = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         address = Address.parse(self.url)
-        self._wire = Wire(address, self.timeout)
+        self._wire = Wire(address, self.timeout, self.tls)
         self._prefix = address.prefix
 
     def abilities(self, api: str) -> Mapping[str, Any]:
@@ -109,7 +144,7 @@ class ProviderStates:
             )
             raise TargetError(msg) from error
 
-    def new_job(self, operation: Operation, state: str, owner: str) -> Job:
+    def new_job(self, operation: Operation, state: str, owner: str, *, spend: bool = True) -> Job:  # noqa: ARG002
         """Make a fresh job of *operation* in *state* that belongs to *owner*, self or other."""
         wanted = {"api": operation.api, "operation": operation.name, "state": state, "owner": owner}
         answer = self._call("POST", "/jobs", wanted)
@@ -126,6 +161,9 @@ class ProviderStates:
             msg = f"POST {self.url}/jobs: expected host to be a Host header, got {host!r}"
             raise TargetError(msg)
         return Job(job_id, {name: parameters[name] for name in operation.patterns}, host)
+
+    def spend(self, operation: Operation, job_id: str) -> None:
+        """Do nothing: every job is a fresh one."""
 
     def state(self, operation: Operation, job_id: str) -> str:
         """Return the state of a job in the vendor's own words."""
@@ -180,22 +218,32 @@ class Target:
     """One API of a server under test.
 
     *base_url* is connected to, *host* is what the Host header says, *keys* authenticate the party that owns the
-    jobs. Without *states* the target supplies no jobs, and the checks that need one are skipped.
+    jobs; *kinds* are further credentials, by the names that the provider states give them. Without *states* the
+    target supplies no jobs, and the checks that need one are skipped. *timeout* and *settle* are in seconds, *tls*
+    holds the authorities that are trusted, *clock_skew* is the server's clock minus ours, in seconds. *failures*
+    counts the refused signatures in a row by key id.
     """
 
     api: Api
     base_url: str
     keys: Keys
     host: str | None = None
-    states: ProviderStates | None = None
+    states: JobSource | None = None
     timeout: float = 10.0
     settle: float = 2.0
+    tls: ssl.SSLContext | None = field(default=None, repr=False)
+    pace: Pace = field(default_factory=Pace)
+    clock_skew: float = 0.0
+    kinds: Mapping[str, Keys] = field(default_factory=dict)
+    failures: Counter[str] = field(default_factory=Counter)
     wire: Wire = field(init=False, repr=False)
     _minted: dict[str, Keys] = field(default_factory=dict, repr=False)
     _retired: list[str] = field(default_factory=list, repr=False)
     _abilities: Mapping[str, Any] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
+        if self.tls is None and self.address.scheme == "https":
+            self.tls = ssl.create_default_context()
         self.wire = self.new_wire()
 
     @property
@@ -210,7 +258,16 @@ class Target:
 
     def new_wire(self) -> Wire:
         """Return a connection of its own, for requests at the same time."""
-        return Wire(self.address, self.timeout)
+        return Wire(self.address, self.timeout, self.tls)
+
+    def now(self) -> float:
+        """Return the server's time in Unix seconds, which signatures are dated with."""
+        return time.time() + self.clock_skew
+
+    @property
+    def reads_state(self) -> bool:
+        """Tell whether the state of a job can be read back."""
+        return self.states is not None and self.states.reads_state
 
     def close(self) -> None:
         """Close every connection."""
@@ -218,16 +275,25 @@ class Target:
         if self.states is not None:
             self.states.close()
 
-    def new_job(self, operation: Operation, state: str, owner: str = "self") -> Job:
-        """Make a fresh job; raise CannotSupplyError where the target cannot."""
+    def new_job(self, operation: Operation, state: str, owner: str = "self", *, spend: bool = True) -> Job:
+        """Return a job; raise CannotSupplyError where the target has none.
+
+        One that is only to be refused is not *spent*, and may be returned again where jobs are few.
+        """
         if self.states is None:
             msg = "no provider states given, so no job in a known state can be had"
             raise CannotSupplyError(msg)
         known = self._ability("operations").get(operation.name, ())
         if state not in known:
-            msg = f"the target's provider states do not list state {state} for {operation.key}"
+            source = "target's provider states do not list" if self.reads_state else "jobs file does not name"
+            msg = f"the {source} state {state} for {operation.key}"
             raise CannotSupplyError(msg)
-        return self.states.new_job(operation, state, owner)
+        return self.states.new_job(operation, state, owner, spend=spend)
+
+    def spend(self, operation: Operation, job_id: str) -> None:
+        """Never use that job again, as when it was cancelled against expectation."""
+        if self.states is not None:
+            self.states.spend(operation, job_id)
 
     def state(self, operation: Operation, job_id: str) -> str:
         """Read the state of a job back."""
@@ -246,29 +312,39 @@ class Target:
         return state
 
     def credentials(self, kind: str) -> Keys:
-        """Return the credentials of *kind*: the target's own where they are of it, else from the provider states."""
+        """Return the credentials of *kind*: the target's own where they are of it, else from *kinds* or *states*."""
         keys = self.keys
         pair = "temporary" if keys.security_token else "good"
         if kind == "none" or (kind == "token" and keys.token) or (kind == pair and keys.secret_key):
             return self.keys
+        if kind in self.kinds:
+            return self.kinds[kind]
         if kind not in self._minted:
             if self.states is None:
                 msg = f"no provider states given, so no {kind} credential can be had"
                 raise CannotSupplyError(msg)
             if kind not in self._ability("credentials"):
                 msg = f"the target's provider states do not list {kind} credentials"
+                if not self.reads_state:
+                    msg = f"no {kind} credentials given; a credentials file can name them"
                 raise CannotSupplyError(msg)
             self._minted[kind] = self.states.credentials(self.api.name, kind)
         return self._minted[kind]
 
     def renew(self, kind: str) -> None:
-        """Forget the credentials of *kind*, so that the next use asks for fresh ones."""
+        """Forget the credentials of *kind*, so that the next use asks for fresh ones.
+
+        Raises CannotSupplyError where they are given ones, of which there are no others.
+        """
+        if kind not in self._minted:
+            msg = f"the given {kind} credentials were refused as often as a key that locks allows"
+            raise CannotSupplyError(msg)
         self._retired.extend(self._minted.pop(kind).secrets())
 
     def secrets(self) -> tuple[str, ...]:
         """Return every secret in use, for redaction."""
-        minted = [secret for keys in (self.keys, *self._minted.values()) for secret in keys.secrets()]
-        return (*minted, *self._retired)
+        in_use = (self.keys, *self.kinds.values(), *self._minted.values())
+        return (*(secret for keys in in_use for secret in keys.secrets()), *self._retired)
 
     def _ability(self, name: str) -> Any:
         if self._abilities is None and self.states is not None:
@@ -277,11 +353,15 @@ class Target:
 
 
 def announced_targets(
-    announcement: Mapping[str, Any], *, settle: float = 2.0, timeout: float = 10.0
+    announcement: Mapping[str, Any],
+    *,
+    settle: float = 2.0,
+    timeout: float = 10.0,
+    tls: ssl.SSLContext | None = None,
 ) -> list[Target]:
     """Return a target for each API that ``calloff mock --json``, or a server like it, announces.
 
-    *settle* and *timeout* are in seconds, as of Target.
+    *settle* and *timeout* are in seconds, as of Target; so is *tls*.
     """
     return [
         Target(
@@ -289,9 +369,10 @@ def announced_targets(
             (announced := announcement["apis"][name])["base_url"],
             Keys.from_json({"project_id": announced.get("project_id", ""), **announced["credentials"]}),
             announced.get("host"),
-            ProviderStates(announcement["provider_states_url"], timeout),
+            ProviderStates(announcement["provider_states_url"], timeout, tls),
             timeout,
             settle,
+            tls,
         )
         for name, api in APIS.items()
         if name in announcement["apis"]
