@@ -1,0 +1,210 @@
+"""Ways to bend how a job is found and cancelled."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from calloff.mock.jobs import Job, Lifecycle
+from calloff.mock.pipeline import Case, Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from calloff.mock.mutations.place import Bend, Place
+    from calloff.mock.pipeline import Exchange, Steps
+
+
+def found(search: Callable[[Place, Exchange], Job | None]) -> Bend:
+    """Look once more for a job that was not found, whatever the form of the id."""
+
+    def bend(steps: Steps, place: Place) -> Steps:
+        def check_id(exchange: Exchange) -> None:
+            if search(place, exchange) is None:
+                steps.check_id(exchange)
+
+        def find(exchange: Exchange) -> Job:
+            try:
+                return steps.find(exchange)
+            except Refusal:
+                job = search(place, exchange)
+                if job is None:
+                    raise
+                return job
+
+        return replace(steps, check_id=check_id, find=find)
+
+    return bend
+
+
+def stray_job(place: Place, exchange: Exchange) -> Job:
+    """Make a job that no store knows, in a state that can be cancelled."""
+    lifecycle = place.state.kinds[place.operation.key].lifecycle
+    first = next(iter(lifecycle.cancel_moves))
+    return Job(exchange.job_id, place.operation.key, exchange.owner, lifecycle, first)
+
+
+def malformed_accepted(steps: Steps, place: Place) -> Steps:
+    """Take an id of any form, and a malformed one for a job."""
+
+    def find(exchange: Exchange) -> Job:
+        try:
+            steps.check_id(exchange)
+        except Refusal:
+            return stray_job(place, exchange)
+        return steps.find(exchange)
+
+    return replace(steps, check_id=lambda _exchange: None, find=find)
+
+
+def unknown_accepted(steps: Steps, place: Place) -> Steps:
+    """Take an id that names no job for a job."""
+
+    def find(exchange: Exchange) -> Job:
+        try:
+            return steps.find(exchange)
+        except Refusal:
+            return stray_job(place, exchange)
+
+    return replace(steps, find=find)
+
+
+def by_beginning(place: Place, exchange: Exchange) -> Job | None:
+    """Find the job whose id begins as the given one."""
+    given = exchange.job_id
+    return _first(job for job in same_owner(place, exchange) if len(given) > 7 and job.id.startswith(given))
+
+
+def by_end(place: Place, exchange: Exchange) -> Job | None:
+    """Find the job whose id ends as the given one."""
+    given = exchange.job_id
+    return _first(job for job in same_owner(place, exchange) if len(given) > 7 and job.id.endswith(given))
+
+
+def by_more(place: Place, exchange: Exchange) -> Job | None:
+    """Find the job whose id the given one begins with."""
+    return _first(job for job in same_owner(place, exchange) if exchange.job_id.startswith(job.id))
+
+
+def by_any_owner(place: Place, exchange: Exchange) -> Job | None:
+    """Find the job of anybody."""
+    jobs = place.state.jobs.all(place.operation.key)
+    return _first(job for job in jobs if job.id == exchange.job_id)
+
+
+def _first(jobs: Iterable[Job]) -> Job | None:
+    return next(iter(jobs), None)
+
+
+def same_owner(place: Place, exchange: Exchange) -> list[Job]:
+    """List the jobs of the operation and the owner that a request names."""
+    return [job for job in place.state.jobs.all(place.operation.key) if job.owner == exchange.owner]
+
+
+def cancelling(cancel: Callable[[Steps, Place, Exchange], None]) -> Bend:
+    """Exchange the last step, the cancel itself."""
+
+    def bend(steps: Steps, place: Place) -> Steps:
+        return replace(steps, cancel=lambda exchange: cancel(steps, place, exchange))
+
+    return bend
+
+
+def opened(*states: str) -> Bend:
+    """Cancel jobs also in further states."""
+
+    def cancel(steps: Steps, _place: Place, exchange: Exchange) -> None:
+        job = exchange.job
+        if job.state(exchange.now) in states:
+            job.put(next(iter(job.lifecycle.cancel_moves.values())))
+        else:
+            steps.cancel(exchange)
+
+    return cancelling(cancel)
+
+
+def final_accepted(steps: Steps, _place: Place, exchange: Exchange) -> None:
+    """Answer as if a job that has ended were cancelled, and leave it."""
+    if exchange.job.state(exchange.now) not in _ENDED:
+        steps.cancel(exchange)
+
+
+_ENDED = {"FINISHED", "FAILED", "success", "dead"}
+
+
+def second_cancel_accepted(steps: Steps, _place: Place) -> Steps:
+    """Remember what was cancelled, and accept that again."""
+    cancelled: set[str] = set()
+
+    def cancel(exchange: Exchange) -> None:
+        if exchange.job.id not in cancelled:
+            steps.cancel(exchange)
+            cancelled.add(exchange.job.id)
+
+    return replace(steps, cancel=cancel)
+
+
+def forget_cancel(_steps: Steps, _place: Place, exchange: Exchange) -> None:
+    """Go through the motions on a copy of the job."""
+    job = exchange.job
+    Job(job.id, job.operation, job.owner, job.lifecycle, job.state(exchange.now)).cancel(exchange.now)
+
+
+def never_settle(_steps: Steps, _place: Place, exchange: Exchange) -> None:
+    """Let the cancel take an hour."""
+    job = exchange.job
+    kept = job.lifecycle
+    job.lifecycle = Lifecycle(kept.states, kept.cancel_moves, 3600.0, kept.again)
+    try:
+        job.cancel(exchange.now)
+    finally:
+        job.lifecycle = kept
+
+
+def wrong_end(steps: Steps, _place: Place, exchange: Exchange) -> None:
+    """Cancel, and end in the state of a job that went well."""
+    steps.cancel(exchange)
+    names = {name.lower(): name for name in exchange.job.lifecycle.states}
+    exchange.job.put(names.get("success") or names["finished"])
+
+
+def refusing_states(*states: str) -> Callable[[Steps, Place, Exchange], None]:
+    """Refuse jobs in some states."""
+
+    def cancel(steps: Steps, _place: Place, exchange: Exchange) -> None:
+        if exchange.job.state(exchange.now) in states:
+            raise Refusal(Case.NOT_CANCELLABLE)
+        steps.cancel(exchange)
+
+    return cancel
+
+
+def cancel_all(steps: Steps, place: Place, exchange: Exchange) -> None:
+    """Cancel every job of the owner."""
+    steps.cancel(exchange)
+    for job in same_owner(place, exchange):
+        _cancel_quietly(job, exchange.now)
+
+
+def cancel_latest_too(steps: Steps, place: Place, exchange: Exchange) -> None:
+    """Cancel also the newest job of anybody."""
+    steps.cancel(exchange)
+    others = [job for job in place.state.jobs.all(place.operation.key) if job is not exchange.job]
+    if others:
+        _cancel_quietly(others[-1], exchange.now)
+
+
+def refuse_and_cancel(steps: Steps, _place: Place, exchange: Exchange) -> None:
+    """Refuse what has ended, and yet call it cancelled."""
+    try:
+        steps.cancel(exchange)
+    except Refusal:
+        exchange.job.put(next(iter(exchange.job.lifecycle.cancel_moves.values())))
+        raise
+
+
+def _cancel_quietly(job: Job, now: float) -> None:
+    try:
+        job.cancel(now)
+    except Refusal:
+        return

@@ -1,0 +1,28 @@
+"""What every way to bend the correct server is given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from calloff.apis import Operation
+    from calloff.mock.app import ApiApp
+    from calloff.mock.pipeline import Answer, Exchange, Steps
+    from calloff.mock.state import ServerState
+
+    Route = Callable[[Exchange], Operation]
+    Reroute = Callable[[Route, Callable[[Operation], bool]], Route]
+    Around = Callable[[ApiApp, Exchange], Awaitable[Answer]]
+    Bend = Callable[[Steps, "Place"], Steps]
+    Change = Callable[[Answer], Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a mutant works: one operation of one server."""
+
+    state: ServerState
+    operation: Operation
