@@ -8,7 +8,10 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from calloff.mock.ci.routes import ci_parts
+from calloff.mock.disturbances import Disturbances
 from calloff.mock.dli.routes import dli_parts
+from calloff.mock.faults import CYCLE, Ending, Faults, spoil
+from calloff.mock.journal import Journal
 from calloff.mock.pipeline import Case, Exchange, Refusal
 
 if TYPE_CHECKING:
@@ -33,6 +36,8 @@ class ApiApp:
         clock: gives the time in epoch seconds.
         new_request_id: makes the id of a request that came at a time.
         body_limit: longest body that is read, in bytes.
+        faults: the disturbances in force, as they befall this API.
+        journal: where requests are noted.
         around: replaces `handle`; how a mutant lets requests interfere with each other.
     """
 
@@ -46,6 +51,8 @@ class ApiApp:
         clock: Callable[[], float],
         new_request_id: Callable[[float], str],
         body_limit: int,
+        faults: Faults,
+        journal: Journal,
         around: Callable[[ApiApp, Exchange], Awaitable[Answer]] | None = None,
     ) -> None:
         self.name = name
@@ -55,6 +62,9 @@ class ApiApp:
         self._clock = clock
         self._new_request_id = new_request_id
         self._body_limit = body_limit
+        self._faults = faults
+        self._disturbances = faults.disturbances
+        self._journal = journal
         self._around = around
 
     def handle(self, exchange: Exchange) -> Answer:
@@ -75,9 +85,12 @@ class ApiApp:
         """Answer a request that no operation refused."""
         return self._unrouted.finish(exchange, self._unrouted.refused(exchange, case))
 
-    def bad_request(self) -> Answer:
-        """Answer bytes that are no HTTP request."""
-        return self.refuse(self._exchange("GET", b"/", b"", []), Case.BAD_REQUEST)
+    def bad_request(self, case: Case = Case.BAD_REQUEST) -> Answer:
+        """Answer bytes that are no HTTP request, or too long a head of one."""
+        exchange = self._exchange("", b"", b"", [])
+        answer = self.refuse(exchange, case)
+        self._note(exchange, answer.status, 0.0)
+        return answer
 
     async def __call__(
         self,
@@ -92,12 +105,31 @@ class ApiApp:
         exchange = self._exchange(scope["method"], scope["raw_path"], scope["query_string"], scope["headers"])
         if not await self._read_body(exchange, receive):
             return
+        if self._disturbances.active:
+            await self._disturbed(exchange, began, scope, send)
+            return
         answer = self.handle(exchange) if self._around is None else await self._around(self, exchange)
-        headers = [*answer.headers, (b"content-length", b"%d" % len(answer.body))]
-        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        await send({"type": "http.response.body", "body": answer.body})
-        if _log.isEnabledFor(logging.INFO):
-            _log.info("%s", self._line(exchange, answer, time.perf_counter() - began))
+        self._note(exchange, answer.status, time.perf_counter() - began)
+        await _send(answer, send)
+
+    async def _disturbed(
+        self,
+        exchange: Exchange,
+        began: float,
+        scope: MutableMapping[str, Any],
+        send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
+    ) -> None:
+        outcome = await self._faults.outcome(exchange, self._handle)
+        answer = None if outcome.ending is Ending.RESET else outcome.answer
+        status = None if answer is None else answer.status
+        self._note(exchange, status, time.perf_counter() - began, outcome.kinds)
+        if answer is not None and outcome.ending is Ending.WHOLE:
+            await _send(answer, send)
+        else:
+            spoil(scope[CYCLE], outcome, head_only=exchange.method == "HEAD")
+
+    async def _handle(self, exchange: Exchange) -> Answer:
+        return self.handle(exchange) if self._around is None else await self._around(self, exchange)
 
     def _exchange(
         self, method: str, raw_path: bytes, query: bytes, headers: list[tuple[bytes, bytes]]
@@ -135,27 +167,50 @@ class ApiApp:
         exchange.body = b"".join(parts)
         return True
 
-    def _line(self, exchange: Exchange, answer: Answer, seconds: float) -> str:
+    def _note(
+        self, exchange: Exchange, status: int | None, seconds: float, disturbances: tuple[str, ...] = ()
+    ) -> None:
+        """Enter a request into the journal and the log; no status where no answer left."""
+        self._journal.record(self.name, exchange, status, seconds, disturbances)
+        if _log.isEnabledFor(logging.INFO):
+            _log.info("%s", self._line(exchange, status, seconds))
+
+    def _line(self, exchange: Exchange, status: int | None, seconds: float) -> str:
         """Describe a request without its query, headers and bodies: those may hold secrets."""
         return json.dumps(
             {
                 "api": self.name,
                 "method": exchange.method,
                 "path": exchange.raw_path[:200].decode("latin-1"),
-                "status": answer.status,
+                "status": status,
                 "request_id": exchange.request_id,
                 "ms": round(seconds * 1000, 2),
             }
         )
 
 
-def create_app(name: ApiName, state: ServerState, *, mutant: Mutant | None = None) -> ApiApp:
+async def _send(answer: Answer, send: Callable[[MutableMapping[str, Any]], Awaitable[None]]) -> None:
+    headers = [*answer.headers, (b"content-length", b"%d" % len(answer.body))]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})
+
+
+def create_app(
+    name: ApiName,
+    state: ServerState,
+    *,
+    mutant: Mutant | None = None,
+    disturbances: Disturbances | None = None,
+    journal: Journal | None = None,
+) -> ApiApp:
     """Make the application of one API over the state it shares with the others.
 
     Args:
         name: name of the API.
         state: jobs, keys, tokens, clock and dialect.
         mutant: a requirement to break; the correct server without.
+        disturbances: those of the server; none without.
+        journal: that of the server; one of its own without.
     """
     parts = ci_parts(state) if name == "tencent-ci" else dli_parts(name, state)
     if mutant is not None:
@@ -168,5 +223,7 @@ def create_app(name: ApiName, state: ServerState, *, mutant: Mutant | None = Non
         clock=state.clock,
         new_request_id=parts.new_request_id,
         body_limit=parts.body_limit,
+        faults=Faults(name, state, disturbances or Disturbances(), parts.unrouted.finish),
+        journal=journal or Journal(),
         around=parts.around,
     )

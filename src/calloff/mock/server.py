@@ -18,7 +18,9 @@ from calloff.apis import APIS
 from calloff.errors import InvalidInputError, MissingExtraError
 from calloff.mock.app import create_app
 from calloff.mock.dialects import Dialect
+from calloff.mock.disturbances import Disturbances
 from calloff.mock.iam import Iam
+from calloff.mock.journal import Journal
 from calloff.mock.mutants import find_mutant
 from calloff.mock.provider_states import ROOT, ProviderStates, ci_host
 from calloff.mock.state import ServerState
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator, Iterable, MutableMapping
 
     from calloff.apis import ApiName
+    from calloff.mock.disturbances import Disturbance
     from calloff.mock.mutants import Mutant
 
     AsgiApp = Callable[
@@ -50,6 +53,8 @@ class MockServer:
 
     announcement: dict[str, Any]
     state: ServerState
+    disturbances: Disturbances
+    journal: Journal
 
 
 def check_apis(names: Iterable[str]) -> tuple[ApiName, ...]:
@@ -67,10 +72,23 @@ def check_apis(names: Iterable[str]) -> tuple[ApiName, ...]:
 class _Site:
     """Applications and listening sockets, one of each per name, and the ASGI application in front of them."""
 
-    def __init__(self, state: ServerState, mutant: Mutant | None, *, host: str, port: int) -> None:
+    def __init__(
+        self,
+        state: ServerState,
+        mutant: Mutant | None,
+        disturbances: Disturbances,
+        *,
+        host: str,
+        port: int,
+    ) -> None:
+        self.disturbances = disturbances
+        self.journal = Journal()
         self.apps: dict[str, AsgiApp] = {
             _STATES: ProviderStates(state),
-            **{name: create_app(name, state, mutant=mutant) for name in state.apis},
+            **{
+                name: create_app(name, state, mutant=mutant, disturbances=disturbances, journal=self.journal)
+                for name in state.apis
+            },
             _IAM: Iam(state),
         }
         self.state = state
@@ -173,13 +191,14 @@ def _uvicorn(site: _Site) -> Any:
 
     config = uvicorn.Config(
         site,
-        http=protocol_for(site.app_at),
+        http=protocol_for(site.app_at, site.state.clock),
         ws="none",
         lifespan="off",
         interface="asgi3",
         log_config=None,
         access_log=False,
         server_header=False,
+        date_header=False,  # the protocol writes it by the clock of the server, which may be skewed
         proxy_headers=False,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=2,
@@ -196,6 +215,7 @@ def _site(
     mutant: str | None,
     clock: Callable[[], float],
     seed: int,
+    disturbances: Iterable[Disturbance],
 ) -> _Site:
     names = check_apis(apis)
     if not 0 <= port <= 65535 - max(_OFFSETS.values()):
@@ -203,8 +223,9 @@ def _site(
             f"expected a port from 1 to {65535 - max(_OFFSETS.values())}, or 0, not {port}"
         )
     found = None if mutant is None else find_mutant(mutant)
-    state = ServerState(names, clock=clock, dialect=dialect or Dialect(), seed=seed)
-    return _Site(state, found, host=host, port=port)
+    running = Disturbances(disturbances, seed=seed)
+    state = ServerState(names, clock=running.clock(clock), dialect=dialect or Dialect(), seed=seed)
+    return _Site(state, found, running, host=host, port=port)
 
 
 @contextlib.contextmanager
@@ -216,6 +237,7 @@ def run_embedded(
     clock: Callable[[], float] = time.time,
     seed: int = 0,
     port: int = 0,
+    disturbances: Iterable[Disturbance] = (),
 ) -> Generator[MockServer, None, None]:
     """Run the server in a thread of its own while the context lasts.
 
@@ -226,12 +248,22 @@ def run_embedded(
         clock: gives the time in epoch seconds.
         seed: two servers with one seed give out the same ids and keys.
         port: of the provider states, the others follow; 0 takes free ports.
+        disturbances: faults to have in force from the start.
 
     Raises:
         InvalidInputError: an unknown API or mutant, or a port that is taken.
         MissingExtraError: the extra ``mock`` is not installed.
     """
-    site = _site(apis, host=LOOPBACK, port=port, dialect=dialect, mutant=mutant, clock=clock, seed=seed)
+    site = _site(
+        apis,
+        host=LOOPBACK,
+        port=port,
+        dialect=dialect,
+        mutant=mutant,
+        clock=clock,
+        seed=seed,
+        disturbances=disturbances,
+    )
     try:
         server = _uvicorn(site)
         thread = threading.Thread(
@@ -244,7 +276,7 @@ def run_embedded(
             _wait(lambda: server.started or not thread.is_alive())
             if not server.started:
                 raise RuntimeError("the mock did not start; its log says why")
-            yield MockServer(site.announcement, site.state)
+            yield MockServer(site.announcement, site.state, site.disturbances, site.journal)
         finally:
             server.should_exit = True
             thread.join(START_SECONDS)
@@ -267,6 +299,7 @@ def serve(
     dialect: Dialect | None = None,
     mutant: str | None = None,
     seed: int = 0,
+    disturbances: Iterable[Disturbance] = (),
 ) -> None:
     """Run the server in the foreground until SIGINT or SIGTERM.
 
@@ -278,12 +311,22 @@ def serve(
         dialect: the choices where the vendors are silent.
         mutant: name of a requirement to break.
         seed: two servers with one seed give out the same ids and keys.
+        disturbances: faults to have in force from the start.
 
     Raises:
         InvalidInputError: an unknown API or mutant, or a port that is taken.
         MissingExtraError: the extra ``mock`` is not installed.
     """
-    site = _site(apis, host=host, port=port, dialect=dialect, mutant=mutant, clock=time.time, seed=seed)
+    site = _site(
+        apis,
+        host=host,
+        port=port,
+        dialect=dialect,
+        mutant=mutant,
+        clock=time.time,
+        seed=seed,
+        disturbances=disturbances,
+    )
     try:
         server = _uvicorn(site)
         with contextlib.suppress(KeyboardInterrupt):
