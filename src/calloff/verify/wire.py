@@ -157,7 +157,10 @@ class Wire:
 
     def _drop_if_stale(self) -> None:
         # Nothing may arrive between two exchanges: it is the end of the connection, or would pass for an answer.
-        if self._socket is not None and select.select([self._socket], [], [], 0)[0]:
+        if self._socket is None:
+            return
+        decrypted = isinstance(self._socket, ssl.SSLSocket) and self._socket.pending()
+        if decrypted or select.select([self._socket], [], [], 0)[0]:
             self.close()
 
     def _connect(self) -> tuple[socket.socket, h11.Connection]:
@@ -166,14 +169,30 @@ class Wire:
             try:
                 raw = socket.create_connection((address.hostname, address.port), timeout=self.timeout)
                 raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                if address.scheme == "https":
-                    context = self.tls or ssl.create_default_context()
-                    raw = context.wrap_socket(raw, server_hostname=address.hostname)
-            except (OSError, UnicodeError) as error:
-                msg = f"no connection to {address.scheme}://{address.authority}: {error}"
+                self._socket = self._secured(raw) if address.scheme == "https" else raw
+            except (OSError, ValueError) as error:
+                msg = f"no connection to {address.scheme}://{address.authority}: {_reason(error)}"
                 raise TargetLostError(msg) from error
-            self._socket, self._parser = raw, h11.Connection(h11.CLIENT)
+            self._parser = h11.Connection(h11.CLIENT)
         return self._socket, self._parser
+
+    def _secured(self, raw: socket.socket) -> ssl.SSLSocket:
+        """Speak TLS over *raw*, within the timeout; the certificate is to name the host of the base URL."""
+        deadline = time.monotonic() + self.timeout
+        context = self.tls or ssl.create_default_context()
+        try:
+            secured = context.wrap_socket(
+                raw, server_hostname=self.address.hostname, do_handshake_on_connect=False
+            )
+        except BaseException:
+            raw.close()
+            raise
+        try:
+            _shake_hands(secured, deadline)
+        except BaseException:
+            secured.close()
+            raise
+        return secured
 
     def _exchange(self, request: Request) -> Response:
         written = request.to_bytes()
@@ -185,7 +204,7 @@ class Wire:
         try:
             connection.settimeout(self.timeout)
             # A server may answer and close before a large body is through: the answer still counts.
-            with suppress(BrokenPipeError, ConnectionResetError):
+            with suppress(BrokenPipeError, ConnectionResetError, ssl.SSLEOFError, ssl.SSLZeroReturnError):
                 connection.sendall(written)
             return self._read(connection, parser, deadline)
         except NoAnswerError:
@@ -248,3 +267,36 @@ class Wire:
             msg = f"{address.scheme}://{address.authority} closed the connection without an answer"
             raise _ClosedError(msg)
         return data
+
+
+def _shake_hands(connection: ssl.SSLSocket, deadline: float) -> None:
+    """Bring the TLS handshake to its end; raise TimeoutError at *deadline*."""
+    # A timeout of the socket would start anew with every byte.
+    connection.setblocking(False)
+    while True:
+        left = max(0.0, deadline - time.monotonic())
+        try:
+            connection.do_handshake()
+        except ssl.SSLWantReadError:
+            ready = any(select.select([connection], [], [], left))
+        except ssl.SSLWantWriteError:
+            ready = any(select.select([], [connection], [], left))
+        else:
+            return
+        if not ready:
+            msg = "no TLS handshake in time"
+            raise TimeoutError(msg)
+
+
+# OpenSSL's numbers of a chain that ends in an authority nobody has named: X509_V_ERR_... of x509_vfy.h.
+_UNKNOWN_AUTHORITY = frozenset({2, 18, 19, 20, 21})
+
+
+def _reason(error: Exception) -> str:
+    """Return what made a connection fail, and for TLS what may help."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        hint = "; name a private authority with --ca-file" if error.verify_code in _UNKNOWN_AUTHORITY else ""
+        return f"certificate verify failed: {error.verify_message}{hint}"
+    if isinstance(error, ssl.SSLError) and error.reason:
+        return f"it does not speak TLS as wanted ({error.reason.replace('_', ' ').lower()})"
+    return str(error)
