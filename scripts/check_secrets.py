@@ -19,13 +19,14 @@ LINES = (
     r"^    --hash=sha256:[0-9a-f]{64}",
     r'^ *"integrity": "sha512-',
 )
-# Test words, the vendors' sample project, and one content hash of a published vector.
+# Test words, the vendors' sample project, and key and content hash of two published vectors.
 WORDS = (
     "EXAMPLEKEYEXAMPLEKEYEXAMPLEKEY00",
     "ANOTHERKEYANOTHERKEYANOTHERKEY00",
     "(Another)?SecretKey",
     "48cc2c48765f481480c7db940d6409d[12]",
     "db8ac1c259eb89d4a131b253bacfca5f319d54f2",
+    "BYBYIiF3WUZGlorXmcTEDtNjB40JTibEXAMPLE",
 )
 
 

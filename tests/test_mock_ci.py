@@ -118,6 +118,44 @@ def in_query(message: reference.Message) -> reference.Message:
     return reference.Message(message.method, f"{message.target}&{query}", message.headers[:1])
 
 
+def in_one_parameter(message: reference.Message) -> reference.Message:
+    """Move the signature into the one parameter that the PHP client puts it in."""
+    target = f"{message.target}&sign={quote(authorization(message), safe='')}"
+    return reference.Message(message.method, target, message.headers[:1])
+
+
+def test_a_signature_in_one_parameter_is_accepted() -> None:
+    bench = Bench()
+    job = bench.job(BATCH, "Submitted")
+    key = bench.key("tencent-ci", lifetime=600)
+    message = in_one_parameter(bench.q_sign("PUT", bench.target(job), key=key))
+    refused(bench.deliver("tencent-ci", message), 401, "InvalidAuthorization")
+    with_token = f"{message.target}&x-cos-security-token={key.security_token}"
+    assert bench.send("tencent-ci", "PUT", with_token, message.headers).status == 200
+    assert bench.state_of(job) == "Cancel"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code"),
+    [
+        ("q-signature%3D", "q-signature%3D0", "InvalidAuthorization"),
+        ("%26q-ak%3D", "%26q-ak%3Dno", "SecretidNotExist"),
+        ("sign=", "sign=&sign=", "InvalidAuthorization"),
+        ("sign=", "q-ak=more&sign=", "InvalidAuthorization"),
+        ("sign=q-sign-algorithm%3Dsha1%26", "sign=", "InvalidAuthorization"),
+        ("&sign=", "&sing=", "MissingAuthorization"),
+    ],
+)
+def test_one_parameter_holds_exactly_one_signature(old: str, new: str, code: str) -> None:
+    bench = Bench()
+    job = bench.job(BATCH, "Submitted")
+    message = in_one_parameter(bench.q_sign("PUT", bench.target(job)))
+    assert old in message.target
+    reply = bench.send("tencent-ci", "PUT", message.target.replace(old, new, 1), message.headers)
+    refused(reply, 401, code)
+    assert bench.state_of(job) == "Submitted"
+
+
 def test_a_signature_in_the_query_is_accepted() -> None:
     bench = Bench()
     job = bench.job(BATCH, "Submitted")

@@ -117,6 +117,7 @@ ANSWERS: list[tuple[str, str, Callable[[Bench], Reply], int, str]] = [
     ("ci-authentication-status", "403", wrong_signature, 403, "SignatureDoesNotMatch"),
     ("ci-wrong-signature-code", "InvalidAuthorization", wrong_signature, 401, "InvalidAuthorization"),
     ("ci-wrong-signature-code", "AccessDenied", wrong_signature, 401, "AccessDenied"),
+    ("ci-wrong-signature-code", "403-access-denied", wrong_signature, 403, "AccessDenied"),
     ("ci-without-cancel", "404-invalid-url", query(""), 404, "InvalidUrl"),
     ("ci-without-cancel", "400-invalid-argument", query(""), 400, "InvalidArgument"),
     ("ci-without-cancel", "200-nothing", query(""), 200, ""),

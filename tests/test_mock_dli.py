@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import re
 
 import pytest
-from mock_support import NOW, Bench, changed
+from mock_support import HOST, NOW, Bench, changed
 
 from calloff.apis import OPERATIONS
+from calloff.mock.jobs import Job
+from calloff.mock.keys import Key
 
 SQL = "otc-dli/cancelSqlJob"
 BATCH = "otc-dli/cancelBatchJob"
@@ -430,3 +434,54 @@ def test_requests_differ_in_their_ids_and_servers_with_one_seed_do_not() -> None
     assert ids[0] != ids[1]
     assert ids[0] == ids[2]
     assert first.now == NOW
+
+
+def derived(bench: Bench, job: Job, key: Key, region: str = "eu-de", service: str = "dli") -> dict[str, str]:
+    """Sign as OTC's Go client does: a chain of HMACs, written out here by hand."""
+    headers = f"host:{HOST}\nx-sdk-date:20260115T093000Z\n"
+    body = hashlib.sha256(b"").hexdigest()
+    canonical = f"DELETE\n{bench.target(job)}/\n\n{headers}\nhost;x-sdk-date\n{body}"
+    day = hmac.new(b"SDK" + key.secret, b"20260115", "sha256").digest()
+    place = hmac.new(day, region.encode(), "sha256").digest()
+    service_key = hmac.new(place, service.encode(), "sha256").digest()
+    signing_key = hmac.new(service_key, b"sdk_request", "sha256").digest()
+    scope = f"20260115/{region}/{service}/sdk_request"
+    digest = hashlib.sha256(canonical.encode()).hexdigest()
+    text = f"SDK-HMAC-SHA256\n20260115T093000Z\n{scope}\n{digest}"
+    signature = hmac.new(signing_key, text.encode(), "sha256").hexdigest()
+    value = (
+        f"SDK-HMAC-SHA256 Credential={key.id}/{scope}, SignedHeaders=host;x-sdk-date, Signature={signature}"
+    )
+    return {"Host": HOST, "X-Sdk-Date": "20260115T093000Z", "Authorization": value}
+
+
+@pytest.mark.parametrize(("region", "service"), [("eu-de", "dli"), ("", "")])
+@pytest.mark.parametrize("operation", [SQL, BATCH])
+def test_otc_takes_the_derived_form(operation: str, region: str, service: str) -> None:
+    bench = Bench()
+    job = bench.job(operation, OPEN[operation])
+    headers = derived(bench, job, bench.key("otc-dli"), region, service)
+    assert bench.send("otc-dli", "DELETE", bench.target(job), headers).status == 200
+    assert bench.state_of(job) == CANCELLED[operation]
+
+
+def test_huawei_cloud_knows_the_plain_form_only() -> None:
+    bench = Bench()
+    job = bench.job(HUAWEI, "RUNNING")
+    headers = derived(bench, job, bench.key("huaweicloud-dli"))
+    reply = bench.send("huaweicloud-dli", "DELETE", bench.target(job), headers)
+    refused_by_gateway(bench, HUAWEI, reply, 401, "0301", "authorization is malformed")
+    assert bench.state_of(job) == "RUNNING"
+
+
+def test_failures_of_the_derived_form_lock_the_key_too() -> None:
+    bench = Bench()
+    job, key = bench.job(SQL, "RUNNING"), bench.key("otc-dli")
+    right = derived(bench, job, key)
+    wrong = {**right, "Authorization": right["Authorization"].replace("/eu-de/", "/eu-nl/")}
+    for _ in range(6):
+        reply = bench.send("otc-dli", "DELETE", bench.target(job), wrong)
+        refused_by_gateway(bench, SQL, reply, 401, "0301", "verify aksk signature fail")
+    reply = bench.send("otc-dli", "DELETE", bench.target(job), right)
+    refused_by_gateway(bench, SQL, reply, 401, "0301", "failed to reach the limit")
+    assert bench.state_of(job) == "RUNNING"

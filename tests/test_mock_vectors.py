@@ -39,7 +39,17 @@ def test_sdk_hmac_vector(vector: Vector) -> None:
         assert accepts(steps, vector.arrives, vector.time["now"]) is (vector.verdict != "must-refuse")
 
 
-@pytest.mark.parametrize("algorithm", ["q-sign", "sdk-hmac-sha256"])
-def test_vectors_decide_both_ways(algorithm: str) -> None:
+@pytest.mark.parametrize("vector", load_vectors("sdk-hmac-sha256-derived"), ids=str)
+def test_derived_form_vector(vector: Vector) -> None:
+    steps = dli.signature_steps(keys_of(vector), derived=True)
+    if not vector.undecided:
+        assert accepts(steps, vector.arrives, vector.time["now"]) is (vector.verdict != "must-refuse")
+    assert not accepts(dli.signature_steps(keys_of(vector)), vector.arrives, vector.time["now"])
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "least"), [("q-sign", 20), ("sdk-hmac-sha256", 20), ("sdk-hmac-sha256-derived", 5)]
+)
+def test_vectors_decide_both_ways(algorithm: str, least: int) -> None:
     verdicts = [vector.verdict for vector in load_vectors(algorithm) if not vector.undecided]
-    assert min(verdicts.count("valid"), verdicts.count("must-refuse")) > 20
+    assert min(verdicts.count("valid"), verdicts.count("must-refuse")) > least

@@ -13,13 +13,18 @@ from peers import reference
 from vectors import FILES, FOLDER, Vector, load_vectors, signer_vectors
 
 SCHEMA = json.loads((FOLDER / "vector.schema.json").read_text(encoding="utf-8"))
-VERIFIERS = {"q-sign": reference.verify_qsign, "sdk-hmac-sha256": reference.verify_hmac}
+VERIFIERS = {
+    "q-sign": reference.verify_qsign,
+    "sdk-hmac-sha256": reference.verify_hmac,
+    "sdk-hmac-sha256-derived": reference.verify_derived,
+}
 ALL = [(algorithm, vector) for algorithm in FILES for vector in load_vectors(algorithm)]
 
 # Every vector that is not run, by a verifier or by a signer; the reason stands in the file.
 UNDECIDED = {
     "q-sign": {"path-escaped-slash", "query-value-plus-bare", "start-in-the-future"},
     "sdk-hmac-sha256": {"path-escaped-slash", "path-trailing-slash", "query-value-plus-bare"},
+    "sdk-hmac-sha256-derived": {"scope-of-another-service"},
 }
 NOT_FOR_SIGNERS = {
     "q-sign": {
@@ -39,12 +44,20 @@ NOT_FOR_SIGNERS = {
         "wrong-construction-no-empty-line",
         "wrong-construction-no-trailing-slash",
     },
+    "sdk-hmac-sha256-derived": {
+        "wrong-construction-empty-parts-skipped",
+        "wrong-construction-key-not-derived",
+        "wrong-construction-key-without-prefix",
+        "wrong-construction-no-scope-line",
+        "wrong-construction-scope-of-another-day",
+    },
 }
 
 # A case that is lost, or moves from one verdict to another, is a change for every signer and verifier out there.
 VERDICTS = {
     "q-sign": {"valid": 41, "acceptable": 12, "must-refuse": 36},
     "sdk-hmac-sha256": {"valid": 44, "acceptable": 10, "must-refuse": 34},
+    "sdk-hmac-sha256-derived": {"valid": 7, "acceptable": 1, "must-refuse": 18},
 }
 
 
@@ -153,6 +166,19 @@ def test_the_reference_reproduces_sdk_hmac_sha256(vector: Vector) -> None:
     assert stages == vector.stages
     assert vector.authorization == reference.hmac_authorization(
         vector.sender["access_key"], names, stages["signature"]
+    )
+
+
+@pytest.mark.parametrize("vector", signer_vectors("sdk-hmac-sha256-derived"), ids=str)
+def test_the_reference_reproduces_the_derived_form(vector: Vector) -> None:
+    names, scope = list(vector.signed_headers), vector.raw["scope"]
+    canonical = reference.hmac_canonical_request(vector.request, names)
+
+    stages = reference.derived_stages(canonical, vector.sender["secret_key"], vector.time["date"], scope)
+
+    assert stages == vector.stages
+    assert vector.authorization == reference.derived_authorization(
+        vector.sender["access_key"], scope, names, stages["signature"]
     )
 
 

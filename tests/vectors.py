@@ -10,7 +10,11 @@ from typing import Any
 from peers.reference import Message
 
 FOLDER = Path(__file__).parents[1] / "spec" / "signing"
-FILES = {"q-sign": "q-sign.json", "sdk-hmac-sha256": "sdk-hmac-sha256.json"}
+FILES = {
+    "q-sign": "q-sign.json",
+    "sdk-hmac-sha256": "sdk-hmac-sha256.json",
+    "sdk-hmac-sha256-derived": "sdk-hmac-sha256-derived.json",
+}
 
 
 @dataclass(frozen=True)

@@ -234,12 +234,7 @@ def hmac_signed_material(message: Message) -> tuple[str, ...]:
     return hmac_canonical_request(message, names), access_key, message.header("x-sdk-date"), signature
 
 
-def verify_hmac(message: Message, credentials: dict[str, str], now: float) -> None:
-    """Raise RefusedError unless ``message`` carries a good signature of ``credentials`` at ``now``."""
-    access_key, names, signature = hmac_fields(message)
-    if access_key != credentials["access_key"]:
-        raise RefusedError("the key id is unknown")
-    date = message.header("x-sdk-date")
+def _check_date(date: str, now: float) -> None:
     if not re.fullmatch(r"[0-9]{8}T[0-9]{6}Z", date):
         raise RefusedError("X-Sdk-Date is not written YYYYMMDDTHHMMSSZ")
     try:
@@ -248,6 +243,15 @@ def verify_hmac(message: Message, credentials: dict[str, str], now: float) -> No
         raise RefusedError("X-Sdk-Date is no moment of any calendar") from None
     if abs(sent - now) > WINDOW:
         raise RefusedError("X-Sdk-Date is more than 15 minutes away")
+
+
+def verify_hmac(message: Message, credentials: dict[str, str], now: float) -> None:
+    """Raise RefusedError unless ``message`` carries a good signature of ``credentials`` at ``now``."""
+    access_key, names, signature = hmac_fields(message)
+    if access_key != credentials["access_key"]:
+        raise RefusedError("the key id is unknown")
+    date = message.header("x-sdk-date")
+    _check_date(date, now)
     declared = [value for name, value in message.headers if name.lower() == "x-sdk-content-sha256"]
     payloads = {hmac_payload(message), *(word for word in declared if word == "UNSIGNED-PAYLOAD")}
     expected = [
@@ -257,6 +261,56 @@ def verify_hmac(message: Message, credentials: dict[str, str], now: float) -> No
         for payload in payloads
     ]
     if signature not in expected:
+        raise RefusedError("the signature does not match")
+
+
+# --- SDK-HMAC-SHA256, derived form: OTC-GO signer_helper.go, OTC-OMS signer.ts ---
+
+
+def derived_stages(canonical: str, secret_key: str, date: str, scope: str) -> dict[str, str]:
+    """Compute the stages for a scope: day, region, service and ``sdk_request``, joined by slashes."""
+    day, region, service, last = scope.split("/")
+    key = hmac.new(b"SDK" + secret_key.encode(), day.encode(), hashlib.sha256).digest()
+    key = hmac.new(key, region.encode(), hashlib.sha256).digest()
+    key = hmac.new(key, service.encode(), hashlib.sha256).digest()
+    key = hmac.new(key, last.encode(), hashlib.sha256).digest()
+    digest = hashlib.sha256(canonical.encode()).hexdigest()
+    text = f"SDK-HMAC-SHA256\n{date}\n{scope}\n{digest}"
+    return {
+        "canonical_request": canonical,
+        "canonical_request_sha256": digest,
+        "string_to_sign": text,
+        "sign_key": key.hex(),
+        "signature": hmac.new(key, text.encode(), hashlib.sha256).hexdigest(),
+    }
+
+
+def derived_authorization(access_key: str, scope: str, names: list[str], signature: str) -> str:
+    listed = ";".join(names)
+    return f"SDK-HMAC-SHA256 Credential={access_key}/{scope}, SignedHeaders={listed}, Signature={signature}"
+
+
+DERIVED_AUTHORIZATION = re.compile(
+    r"SDK-HMAC-SHA256 Credential=(?P<ak>[^, /]+)/(?P<scope>[0-9]{8}/[^, /]*/[^, /]*/sdk_request), "
+    r"SignedHeaders=(?P<names>[^, ]+), Signature=(?P<signature>[0-9a-f]{64})"
+)
+
+
+def verify_derived(message: Message, credentials: dict[str, str], now: float) -> None:
+    """Raise RefusedError unless ``message`` carries a good signature of ``credentials`` at ``now``."""
+    match = DERIVED_AUTHORIZATION.fullmatch(message.header("authorization"))
+    if match is None:
+        raise RefusedError("the Authorization header is not of this form")
+    names, scope, date = match["names"].split(";"), match["scope"], message.header("x-sdk-date")
+    if "x-sdk-date" not in names or names != sorted(set(names)):
+        raise RefusedError("the signed headers do not name x-sdk-date, or are not in order")
+    if match["ak"] != credentials["access_key"]:
+        raise RefusedError("the key id is unknown")
+    _check_date(date, now)
+    if not date.startswith(scope.partition("/")[0]):
+        raise RefusedError("the scope is of another day than X-Sdk-Date")
+    canonical = hmac_canonical_request(message, names)
+    if derived_stages(canonical, credentials["secret_key"], date, scope)["signature"] != match["signature"]:
         raise RefusedError("the signature does not match")
 
 

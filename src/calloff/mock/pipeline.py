@@ -148,6 +148,7 @@ class Claim:
     time: str
     signature: str
     in_query: bool = False
+    scope: str = ""  # what the key was derived for; empty where the secret itself is the key
 
 
 @dataclass(frozen=True, slots=True)

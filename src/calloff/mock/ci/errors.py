@@ -22,6 +22,11 @@ _UNKNOWN = {
 }
 _BAD_URL = Row(404, "InvalidUrl", "The URL is invalid.")
 _BAD_ARGUMENT = Row(400, "InvalidArgument", "The request parameter is invalid.")
+_WRONG_SIGNATURE = {
+    "InvalidAuthorization": Row(401, "InvalidAuthorization", "The signature does not match."),
+    "AccessDenied": Row(401, "AccessDenied", "The signature does not match."),
+    "403-access-denied": Row(403, "AccessDenied", "Operation forbidden: the signature does not match."),
+}
 _CI_AUTHENTICATION = {
     Case.AUTH_MISSING: Row(401, "MissingAuthorization", "The Authorization header is missing."),
     Case.AUTH_MALFORMED: Row(401, "InvalidAuthorization", "The Authorization header is malformed."),
@@ -50,8 +55,7 @@ def ci_errors(dialect: Dialect) -> Mapping[Case, Row]:
     if dialect["ci-authentication-status"] == "403":
         authentication = _COS_AUTHENTICATION
     else:
-        code = dialect["ci-wrong-signature-code"]
-        wrong = Row(401, code, "The signature does not match.")
+        wrong = _WRONG_SIGNATURE[dialect["ci-wrong-signature-code"]]
         authentication = {**_CI_AUTHENTICATION, Case.AUTH_WRONG_SIGNATURE: wrong}
     return {
         **authentication,

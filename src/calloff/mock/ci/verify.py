@@ -42,6 +42,8 @@ def query_pairs(query: bytes) -> list[tuple[bytes, bytes]]:
 def read_claim(exchange: Exchange) -> Claim:
     """Read the seven fields of the signature, from the header if there is one, else from the query.
 
+    In the query they are parameters of their own, or one named ``sign`` holds them all (PHP, GO).
+
     Raises:
         Refusal: AUTH_MISSING where neither has any; AUTH_MALFORMED where a field is absent, unknown or
             there twice, the algorithm is another, a list names something twice, or the two times differ.
@@ -49,12 +51,14 @@ def read_claim(exchange: Exchange) -> Claim:
     exchange.one(b"host")
     value = exchange.one(b"authorization")
     if value:
-        fields = [piece.partition("=")[::2] for piece in value.decode("latin-1").split("&")]
+        fields = _fields(value)
     else:
-        named = [
-            (name.decode("latin-1"), value.decode("latin-1")) for name, value in query_pairs(exchange.query)
-        ]
-        fields = [(name, value) for name, value in named if name in _FIELDS]
+        fields = []
+        for name, text in query_pairs(exchange.query):
+            if name == b"sign":
+                fields += _fields(text)
+            elif name.startswith(b"q-") and (field := name.decode("latin-1")) in _FIELDS:
+                fields.append((field, text.decode("latin-1")))
         if not fields:
             raise Refusal(Case.AUTH_MISSING)
     found = dict(fields)
@@ -153,6 +157,11 @@ def sign_with(sign_key: str, key_time: str, http_string: bytes) -> str:
 def equal(expected: str, given: str) -> bool:
     """Compare whole signatures in constant time."""
     return hmac.compare_digest(expected.encode(), given.encode("latin-1"))
+
+
+def _fields(authorization: bytes) -> list[tuple[str, str]]:
+    pieces = (piece.partition("=") for piece in authorization.decode("latin-1").split("&"))
+    return [(name, value) for name, _, value in pieces]
 
 
 def _names(listed: str) -> tuple[str, ...]:

@@ -50,7 +50,7 @@ def dli_parts(name: ApiName, state: ServerState) -> Parts:
 
 
 def _steps(operation: Operation, state: ServerState) -> Steps:
-    dialect, api = state.dialect, operation.api
+    dialect, api = state.dialect.of(operation.key), operation.api
     errors = dli_errors(api, dialect, batch=operation.name == "cancelBatchJob")
     content_type_needed = api == "huaweicloud-dli" and dialect["dli-content-type-absent"] != "accepted"
     header_must_agree = dialect["dli-project-header-mismatch"] != "ignored"
@@ -84,7 +84,8 @@ def _steps(operation: Operation, state: ServerState) -> Steps:
         accepted=accepted,
         refused=lambda exchange, case: error_answer(exchange, errors[case]),
         finish=_finish,
-        signature=signature_steps(state.keys[api]),
+        # OTC's own clients send the one form or the other; Huawei Cloud documents the plain one only.
+        signature=signature_steps(state.keys[api], derived=api == "otc-dli"),
         token=token_steps(state.tokens),
     )
 

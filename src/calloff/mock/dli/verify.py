@@ -1,6 +1,7 @@
-"""Checking credentials of DLI: SDK-HMAC-SHA256 (plain form) and tokens, from the bytes that arrived.
+"""Checking credentials of DLI: SDK-HMAC-SHA256 (both forms) and tokens, from the bytes that arrived.
 
-Sources: HW-SIGN algorithm-001 to -005 and api-sign-0001; SDK-PY signer.py for what official clients send.
+Sources: HW-SIGN algorithm-001 to -005 and api-sign-0001; SDK-PY signer.py for what official clients send;
+OTC-GO and OTC-OMS for the derived form (``Credential=``), which Huawei Cloud does not know.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import hashlib
 import hmac
 import re
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
@@ -32,7 +34,12 @@ if TYPE_CHECKING:
 
 WINDOW_SECONDS = 15 * 60  # HW-SIGN: more than 15 minutes from the gateway clock is refused
 _AUTHORIZATION = re.compile(
-    rb"SDK-HMAC-SHA256 Access=([^\s,=]+), ?SignedHeaders=([^\s,=]*), ?Signature=([^\s,=]*)"
+    r"SDK-HMAC-SHA256 Access=([^\s,=]+), ?SignedHeaders=([^\s,=]*), ?Signature=([^\s,=]*)", re.ASCII
+)
+_DERIVED = re.compile(
+    r"SDK-HMAC-SHA256 Credential=([^\s,=/]+)/([0-9]{8}/[^\s,=/]*/[^\s,=/]*/sdk_request), ?"
+    r"SignedHeaders=([^\s,=]*), ?Signature=([^\s,=]*)",
+    re.ASCII,
 )
 _DATE = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})T([0-9]{2})([0-9]{2})([0-9]{2})Z")
 _HEADER_NAMES = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+(?:;[a-z0-9!#$%&'*+.^_`|~-]+)*")
@@ -40,28 +47,35 @@ _UNSIGNED = b"UNSIGNED-PAYLOAD"
 _KEPT = "-_.~"
 
 
-def read_claim(exchange: Exchange, *, date_must_be_signed: bool = True) -> Claim:
-    """Read the Authorization header and the date.
+def read_claim(exchange: Exchange, *, date_must_be_signed: bool = True, derived: bool = False) -> Claim:
+    """Read the Authorization header and the date; ``derived`` where its derived form is accepted too.
 
     Raises:
         Refusal: AUTH_MISSING without the header; AUTH_MALFORMED where it lacks a part, names a header
-            twice, does not cover X-Sdk-Date, or where one of the headers that decide is there twice.
+            twice, does not cover X-Sdk-Date, is scoped to another day than it, or where one of the
+            headers that decide is there twice.
     """
     exchange.one(b"host")
     value = exchange.one(b"authorization")
     if not value:
         raise Refusal(Case.AUTH_MISSING)
-    found = _AUTHORIZATION.fullmatch(value)
-    if found is None:
+    text, scope = value.decode("latin-1"), ""
+    if (found := _AUTHORIZATION.fullmatch(text)) is not None:
+        key_id, listed, signature = found.groups()
+    elif derived and (found := _DERIVED.fullmatch(text)) is not None:
+        key_id, scope, listed, signature = found.groups()
+    else:
         raise Refusal(Case.AUTH_MALFORMED)
-    key_id, listed, signature = (part.decode("latin-1") for part in found.groups())
     names = tuple(listed.split(";"))
     if not _HEADER_NAMES.fullmatch(listed) or len(set(names)) != len(names):
         raise Refusal(Case.AUTH_MALFORMED)
     date = exchange.one(b"x-sdk-date")
     if date is None or (date_must_be_signed and "x-sdk-date" not in names):
         raise Refusal(Case.AUTH_MALFORMED)
-    return Claim(key_id, names, (), date.decode("latin-1").strip(), signature)
+    time = date.decode("latin-1").strip()
+    if scope and not time.startswith(scope[:8]):
+        raise Refusal(Case.AUTH_MALFORMED)
+    return Claim(key_id, names, (), time, signature, scope=scope)
 
 
 def check_time(exchange: Exchange, claim: Claim) -> None:
@@ -115,13 +129,14 @@ def headers_part(exchange: Exchange, claim: Claim) -> bytes:
     Raises:
         Refusal: AUTH_WRONG_SIGNATURE where a listed header is absent, AUTH_MALFORMED where it is there twice.
     """
+    names = [name.encode() for name in sorted(claim.headers)]
     lines = []
-    for name in sorted(claim.headers):
-        value = exchange.one(name.encode())
+    for name in names:
+        value = exchange.one(name)
         if value is None:
             raise Refusal(Case.AUTH_WRONG_SIGNATURE)
-        lines.append(name.encode() + b":" + value.strip() + b"\n")
-    return b"".join(lines) + b"\n" + ";".join(sorted(claim.headers)).encode()
+        lines.append(b"%b:%b\n" % (name, value.strip()))
+    return b"".join(lines) + b"\n" + b";".join(names)
 
 
 def body_part(exchange: Exchange, claim: Claim) -> tuple[bytes, ...]:
@@ -138,8 +153,19 @@ def body_part(exchange: Exchange, claim: Claim) -> tuple[bytes, ...]:
 def sign(claim: Claim, key: Key, parts: tuple[bytes, bytes, bytes, bytes, bytes]) -> str:
     """Compute the signature of a canonical request, in lower-case hex."""
     digest = hashlib.sha256(b"\n".join(parts)).hexdigest()
+    if claim.scope:
+        to_sign = f"SDK-HMAC-SHA256\n{claim.time}\n{claim.scope}\n{digest}".encode("latin-1")
+        return hmac.digest(_derived_key(key.secret, claim.scope), to_sign, "sha256").hex()
     to_sign = f"SDK-HMAC-SHA256\n{claim.time}\n{digest}".encode("latin-1")
     return hmac.digest(key.secret, to_sign, "sha256").hex()
+
+
+def _derived_key(secret: bytes, scope: str) -> bytes:
+    """Derive the key of a scope: day, region, service (both may be empty) and a fixed last word."""
+    derived = b"SDK" + secret
+    for part in scope.split("/"):
+        derived = hmac.digest(derived, part.encode("latin-1"), "sha256")
+    return derived
 
 
 def equal(expected: str, given: str) -> bool:
@@ -151,10 +177,10 @@ def _encoded(data: bytes) -> bytes:
     return quote_from_bytes(data, safe=_KEPT).encode()
 
 
-def signature_steps(keys: Keys) -> SignatureSteps:
-    """Give the steps that check SDK-HMAC-SHA256 against the keys of an API."""
+def signature_steps(keys: Keys, *, derived: bool = False) -> SignatureSteps:
+    """Give the steps that check SDK-HMAC-SHA256 against the keys of an API; ``derived``: in both forms."""
     return SignatureSteps(
-        read=read_claim,
+        read=partial(read_claim, derived=True) if derived else read_claim,
         find_key=key_finder(keys),
         check_time=check_time,
         check_security_token=check_security_token,
