@@ -1,0 +1,53 @@
+"""Read a TOML file that a user names with an option, and say in a sentence what is wrong with it."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from typing import TYPE_CHECKING, Any
+
+from calloff.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LARGEST = 1 << 20
+
+
+def read_bytes(path: Path, option: str, largest: int) -> bytes:
+    """Return the content of *path*; raise InvalidInputError, naming *option*, where it cannot be read.
+
+    A file of more than *largest* bytes is refused, so that a device that never ends is too.
+    """
+    problem = ""
+    content = b""
+    try:
+        with path.open("rb") as file:
+            content = file.read(largest + 1)
+    except (OSError, ValueError) as error:
+        problem = getattr(error, "strerror", None) or "no file can have that name"
+    if not problem and len(content) > largest:
+        problem = f"it has more than {largest} bytes"
+    if problem:
+        raise InvalidInputError(f"{option}: cannot read {str(path)!r}: {problem}")
+    return content
+
+
+def read_toml(path: Path, option: str) -> dict[str, Any]:
+    """Return what the TOML file *path* says; raise InvalidInputError, which quotes no value, where it is none."""
+    content = read_bytes(path, option, LARGEST)
+    # Raised outside the handlers: their errors carry the whole content, which may hold a secret by mistake.
+    problem = ""
+    tables: dict[str, Any] = {}
+    try:
+        tables = tomllib.loads(content.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        problem = f"byte {error.start} is not UTF-8"
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        place = re.search(r"\(at [^()]*\)$", str(error))
+        problem = f"not TOML {place[0]}" if place else "not TOML"
+    if not problem and not tables:
+        problem = "it is empty"
+    if problem:
+        raise InvalidInputError(f"{option}: {str(path)!r}: {problem}")
+    return tables
