@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import click
 
 from calloff.apis import APIS
 from calloff.cli.extras import require_extra
+from calloff.errors import InvalidInputError
 
 
 @click.command("mock", epilog="Example: calloff mock --api otc-dli --dialect dli-unknown-job=404-dli-0023")
@@ -21,7 +23,7 @@ from calloff.cli.extras import require_extra
     default=8600,
     show_default=True,
     type=click.IntRange(0, 65535),
-    help="Port of the provider states; the APIs and IAM take the next five. 0 takes free ones.",
+    help="Port of provider states and control; the APIs and IAM take the next four. 0 takes free ones.",
 )
 @click.option(
     "--dialect",
@@ -29,6 +31,13 @@ from calloff.cli.extras import require_extra
     multiple=True,
     metavar="POINT=CHOICE",
     help="Choose where the vendor is silent; repeatable. --list-dialects shows what there is.",
+)
+@click.option(
+    "--dialect-from",
+    "profile",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Behave like the server whose profile calloff verify --profile wrote.",
 )
 @click.option(
     "--mutant", metavar="NAME", help="Break one requirement on purpose. --list-mutants shows what there is."
@@ -40,6 +49,28 @@ from calloff.cli.extras import require_extra
     type=click.IntRange(0, 2**63 - 1),
     help="Makes ids and keys repeatable.",
 )
+@click.option(
+    "--disturb",
+    "disturbances",
+    multiple=True,
+    metavar="KIND[:KEY=VALUE,...]",
+    help="Disturb requests, as in latency:seconds=0.05; repeatable. --list-disturbances shows what there is.",
+)
+@click.option(
+    "--tls", is_flag=True, help="Speak TLS, with a certificate made now; the announcement names its CA."
+)
+@click.option(
+    "--tls-certificate",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Speak TLS with this certificate (PEM).",
+)
+@click.option(
+    "--tls-key",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Private key of that certificate (PEM, no password).",
+)
 @click.option("--json", "as_json", is_flag=True, help="Announce as one line of JSON instead of text.")
 @click.option("--list-mutants", is_flag=True, help="List the mutants and end; with --json as data.")
 @click.option(
@@ -47,25 +78,38 @@ from calloff.cli.extras import require_extra
     is_flag=True,
     help="List the silent points and their choices and end; with --json as data.",
 )
+@click.option(
+    "--list-disturbances",
+    is_flag=True,
+    help="List the disturbances and their parameters and end; with --json as data.",
+)
 def command(
     *,
     apis: tuple[str, ...],
     host: str,
     port: int,
     choices: tuple[str, ...],
+    profile: Path | None,
     mutant: str | None,
     seed: int,
+    disturbances: tuple[str, ...],
+    tls: bool,
+    tls_certificate: Path | None,
+    tls_key: Path | None,
     as_json: bool,
     list_mutants: bool,
     list_dialects: bool,
+    list_disturbances: bool,
 ) -> None:
     """Serve the APIs on this machine, with job state and signature checks.
 
     The server listens on loopback, one port per API, and keeps everything in memory. Stop it with Ctrl-C.
     """
     require_extra("mock")
-    from calloff.mock.dialects import parse_dialect
+    from calloff.mock.dialects import parse_dialect, read_profile
+    from calloff.mock.disturbances import parse_disturbance
     from calloff.mock.server import announcement_line, serve
+    from calloff.mock.tls import Tls
 
     if list_mutants:
         _list_mutants(as_json=as_json)
@@ -73,6 +117,13 @@ def command(
     if list_dialects:
         _list_dialects(as_json=as_json)
         return
+    if list_disturbances:
+        _list_disturbances(as_json=as_json)
+        return
+    if profile and choices:
+        raise InvalidInputError("give --dialect or --dialect-from, not both")
+    if tls and tls_certificate:
+        raise InvalidInputError("--tls makes a certificate; leave it out where --tls-certificate gives one")
 
     def announce(announcement: dict[str, Any]) -> None:
         click.echo(announcement_line(announcement) if as_json else _as_text(announcement))
@@ -82,10 +133,16 @@ def command(
         announce=announce,
         host=host,
         port=port,
-        dialect=parse_dialect(choices),
+        dialect=read_profile(profile, note=_note) if profile else parse_dialect(choices),
         mutant=mutant,
         seed=seed,
+        disturbances=[parse_disturbance(text) for text in disturbances],
+        tls=Tls(tls_certificate, tls_key) if tls or tls_certificate or tls_key else None,
     )
+
+
+def _note(text: str) -> None:
+    click.echo(text, err=True)
 
 
 def _as_text(announcement: dict[str, Any]) -> str:
@@ -99,6 +156,8 @@ def _as_text(announcement: dict[str, Any]) -> str:
         f"{'IAM':<16} {announcement['iam_url']}",
         *(f"    {key:<12} {value}" for key, value in iam.items()),
         f"{'provider states':<16} {announcement['provider_states_url']}",
+        f"{'control':<16} {announcement['control_url']}",
+        *([f"{'CA':<16} {announcement['ca_file']}"] if "ca_file" in announcement else []),
         "",
         "Stop with Ctrl-C.",
     ]
@@ -141,3 +200,16 @@ def _list_dialects(*, as_json: bool) -> None:
         for choice, meaning in point.choices.items():
             default = " (default)" if choice == point.default else ""
             click.echo(f"    {choice}{default}: {meaning}")
+
+
+def _list_disturbances(*, as_json: bool) -> None:
+    from calloff.mock.control import kinds
+
+    if as_json:
+        click.echo(json.dumps(kinds(), indent=1))
+        return
+    for name, kind in kinds().items():
+        click.echo(f"{name}: {kind['meaning']}")
+        for key, parameter in kind["parameters"].items():
+            default = "" if parameter["default"] is None else f"; {parameter['default']} without"
+            click.echo(f"    {key}: {parameter['meaning']} ({parameter['expected']}{default})")

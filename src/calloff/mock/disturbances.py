@@ -34,6 +34,29 @@ class Parameter:
     allowed: Callable[[Any], bool]
 
 
+def _in(low: float, high: float) -> Callable[[Any], bool]:
+    return lambda value: low <= value <= high
+
+
+def _one_of(*values: int) -> Callable[[Any], bool]:
+    return lambda value: value in values
+
+
+_COMMON: Mapping[str, Parameter] = {
+    "operations": Parameter("the operations concerned", str, "*", "a pattern over API/operation", bool),
+    "requests": Parameter(
+        "how many requests it disturbs before it ends; every one without",
+        int,
+        None,
+        "1 or more requests",
+        _in(1, 10**9),
+    ),
+    "probability": Parameter(
+        "how likely a request is disturbed", float, 1.0, "more than 0, up to 1", lambda value: 0 < value <= 1
+    ),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """One kind of disturbance.
@@ -48,13 +71,10 @@ class Kind:
     parameters: Mapping[str, Parameter]
     server_wide: bool = False
 
-
-def _in(low: float, high: float) -> Callable[[Any], bool]:
-    return lambda value: low <= value <= high
-
-
-def _one_of(*values: int) -> Callable[[Any], bool]:
-    return lambda value: value in values
+    @property
+    def takes(self) -> Mapping[str, Parameter]:
+        """Give its parameters, those of every kind included."""
+        return self.parameters if self.server_wide else {**_COMMON, **self.parameters}
 
 
 _APPLIED = Parameter(
@@ -127,19 +147,6 @@ KINDS: Mapping[str, Kind] = {
         server_wide=True,
     ),
 }
-_COMMON: Mapping[str, Parameter] = {
-    "operations": Parameter("the operations concerned", str, "*", "a pattern over API/operation", bool),
-    "requests": Parameter(
-        "how many requests it disturbs before it ends; every one without",
-        int,
-        None,
-        "1 or more requests",
-        _in(1, 10**9),
-    ),
-    "probability": Parameter(
-        "how likely a request is disturbed", float, 1.0, "more than 0, up to 1", lambda value: 0 < value <= 1
-    ),
-}
 # What a vendor's form exists for, by API: CI-ERR; HW-GW.
 STATUSES: Mapping[str, tuple[int, ...]] = {
     "tencent-ci": (500, 501, 503),
@@ -178,18 +185,16 @@ class Disturbance:
         kind = KINDS.get(self.kind)
         if kind is None:
             raise InvalidInputError(f"no disturbance {self.kind!r}; there are: {', '.join(KINDS)}")
-        taken = _taken(kind)
+        takes = kind.takes
         for field in fields(self)[1:]:
             value = getattr(self, field.name)
-            if field.name not in taken and value != field.default:
-                raise InvalidInputError(f"{self.kind} takes no {field.name}; it takes: {', '.join(taken)}")
-            object.__setattr__(self, field.name, self._checked(kind, field.name, value))
+            if field.name in takes:
+                object.__setattr__(self, field.name, self._checked(field.name, takes[field.name], value))
+            elif value != field.default:
+                raise InvalidInputError(f"{self.kind} takes no {field.name}; it takes: {', '.join(takes)}")
         self._check_operations()
 
-    def _checked(self, kind: Kind, name: str, value: Any) -> Any:
-        parameter = kind.parameters.get(name) or _COMMON.get(name)
-        if parameter is None:
-            return None
+    def _checked(self, name: str, parameter: Parameter, value: Any) -> Any:
         if value is None:
             return parameter.default
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
@@ -217,15 +222,8 @@ class Disturbance:
 
     def members(self) -> dict[str, object]:
         """Give kind and parameters as data; what is not set is left out."""
-        kind = KINDS[self.kind]
-        return {
-            "kind": self.kind,
-            **{name: getattr(self, name) for name in _taken(kind) if getattr(self, name) is not None},
-        }
-
-
-def _taken(kind: Kind) -> tuple[str, ...]:
-    return (*(() if kind.server_wide else _COMMON), *kind.parameters)
+        taken = {name: getattr(self, name) for name in KINDS[self.kind].takes}
+        return {"kind": self.kind, **{name: value for name, value in taken.items() if value is not None}}
 
 
 def from_members(members: Mapping[str, Any]) -> Disturbance:
@@ -234,11 +232,12 @@ def from_members(members: Mapping[str, Any]) -> Disturbance:
     Raises:
         InvalidInputError: as for `Disturbance`, also where a member is none of a disturbance.
     """
-    known = {field.name for field in fields(Disturbance)}
-    if unknown := [name for name in members if name not in known]:
-        raise InvalidInputError(f"a disturbance has no {unknown[0]!r}; it has: {', '.join(sorted(known))}")
-    if not isinstance(members.get("kind"), str):
-        raise InvalidInputError(f"a disturbance needs its kind; there are: {', '.join(KINDS)}")
+    kind = members.get("kind")
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise InvalidInputError(f"expected the kind of a disturbance: {', '.join(KINDS)}, not {kind!r}")
+    takes = KINDS[kind].takes
+    if unknown := [name for name in members if name not in takes and name != "kind"]:
+        raise InvalidInputError(f"{kind} takes no {unknown[0]}; it takes: {', '.join(takes)}")
     return Disturbance(**members)
 
 
@@ -258,7 +257,7 @@ def parse_disturbance(text: str) -> Disturbance:
         key = key.replace("-", "_")
         if not equals or key in members:
             raise InvalidInputError(f"{name}: expected KEY=VALUE, each key once, not {part!r}")
-        parameter = kind.parameters.get(key) or _COMMON.get(key)
+        parameter = kind.takes.get(key)
         members[key] = value if parameter is None else _read(name, key, parameter, value)
     return from_members({"kind": name, **members})
 

@@ -93,7 +93,7 @@ class Faults:
         self.disturbances = disturbances
         self._name = name
         self._ids = state.ids
-        self._prefix = state.dialect["dli-gateway-prefix"] if name == "otc-dli" else "APIGW"
+        self._dialect = state.dialect
         self._finish = finish
         self._router = Router(APIS[name].operations.values())
 
@@ -137,7 +137,7 @@ class Faults:
                 outcome.delay += disturbance.seconds or 0.0
                 return False
             case "throttle" | "status":
-                outcome.answer = self._error(exchange, disturbance)
+                outcome.answer = self._error(exchange, key, disturbance)
             case "gateway":
                 outcome.answer = _page(disturbance.status or 502)
             case "reset":
@@ -152,7 +152,7 @@ class Faults:
                 outcome.answer.headers = [*kept, (b"content-type", value)]
         return True
 
-    def _error(self, exchange: Exchange, disturbance: Disturbance) -> Answer:
+    def _error(self, exchange: Exchange, key: str, disturbance: Disturbance) -> Answer:
         """Write an error of the vendor, with Retry-After where it throttles."""
         status = disturbance.status or 429
         if self._name == "tencent-ci":
@@ -161,7 +161,8 @@ class Faults:
         else:
             number, text = _DLI_ROWS[status]
             text = text.format(rate=f"{disturbance.rate or 0:g}")
-            answer = dli_error(exchange, Row(status, f"{self._prefix}.{number}", text))
+            prefix = self._dialect.of(key)["dli-gateway-prefix"] if self._name == "otc-dli" else "APIGW"
+            answer = dli_error(exchange, Row(status, f"{prefix}.{number}", text))
         if disturbance.retry_after is not None:
             answer.headers.append((b"retry-after", b"%d" % disturbance.retry_after))
         return self._finish(exchange, answer)

@@ -101,6 +101,12 @@ def protocol_for(app_at: Callable[[int], Any], clock: Callable[[], float]) -> ty
             if self._refused and not self.pipeline and self.cycle.response_complete:
                 self._refuse()
 
+        def shutdown(self) -> None:
+            super().shutdown()
+            # A client that is idle does not take part in the end of TLS: nothing would be gained by waiting for it.
+            if self.scheme == "https" and (self.cycle is None or self.cycle.response_complete):
+                self.transport.abort()
+
         def _refuse(self) -> None:
             if self.transport.is_closing():
                 return

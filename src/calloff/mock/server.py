@@ -7,8 +7,6 @@ import contextlib
 import json
 import logging
 import signal
-import socket
-import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -16,40 +14,28 @@ from typing import TYPE_CHECKING, Any
 
 from calloff.apis import APIS
 from calloff.errors import InvalidInputError, MissingExtraError
-from calloff.mock.app import create_app
 from calloff.mock.dialects import Dialect
 from calloff.mock.disturbances import Disturbances
-from calloff.mock.iam import Iam
-from calloff.mock.journal import Journal
 from calloff.mock.mutants import find_mutant
-from calloff.mock.provider_states import ROOT, ProviderStates, ci_host
+from calloff.mock.site import HIGHEST_PORT, Site, served_names
 from calloff.mock.state import ServerState
+from calloff.mock.tls import certified
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Generator, Iterable, MutableMapping
+    from collections.abc import Callable, Generator, Iterable
 
     from calloff.apis import ApiName
     from calloff.mock.disturbances import Disturbance
-    from calloff.mock.mutants import Mutant
-
-    AsgiApp = Callable[
-        [
-            MutableMapping[str, Any],
-            Callable[[], Awaitable[MutableMapping[str, Any]]],
-            Callable[[MutableMapping[str, Any]], Awaitable[None]],
-        ],
-        Awaitable[None],
-    ]
+    from calloff.mock.journal import Journal
+    from calloff.mock.tls import Tls
 
 LOOPBACK = "127.0.0.1"
 START_SECONDS = 10.0
-_STATES, _IAM = "provider-states", "iam"
-_OFFSETS: dict[str, int] = {name: index for index, name in enumerate((_STATES, *APIS, _IAM))}
 
 
 @dataclass(frozen=True, slots=True)
 class MockServer:
-    """A server that is running: what it announces, and what it keeps."""
+    """A server that is running: what it announces, what it keeps, what disturbs it and what it was asked."""
 
     announcement: dict[str, Any]
     state: ServerState
@@ -69,107 +55,7 @@ def check_apis(names: Iterable[str]) -> tuple[ApiName, ...]:
     return tuple(name for name in APIS if not wanted or name in wanted)
 
 
-class _Site:
-    """Applications and listening sockets, one of each per name, and the ASGI application in front of them."""
-
-    def __init__(
-        self,
-        state: ServerState,
-        mutant: Mutant | None,
-        disturbances: Disturbances,
-        *,
-        host: str,
-        port: int,
-    ) -> None:
-        self.disturbances = disturbances
-        self.journal = Journal()
-        self.apps: dict[str, AsgiApp] = {
-            _STATES: ProviderStates(state),
-            **{
-                name: create_app(name, state, mutant=mutant, disturbances=disturbances, journal=self.journal)
-                for name in state.apis
-            },
-            _IAM: Iam(state),
-        }
-        self.state = state
-        self.sockets: dict[str, socket.socket] = {}
-        try:
-            for name in self.apps:
-                self.sockets[name] = _listen(host, port + _OFFSETS[name] if port else 0)
-        except InvalidInputError:
-            self.close()
-            raise
-        self._by_port = {self._port(name): app for name, app in self.apps.items()}
-        self.announcement = self._announce(host)
-
-    async def __call__(
-        self,
-        scope: MutableMapping[str, Any],
-        receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
-        send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
-    ) -> None:
-        await self._by_port[scope["server"][1]](scope, receive, send)
-
-    def app_at(self, port: int) -> AsgiApp:
-        """Give the application that answers at a port."""
-        return self._by_port[port]
-
-    def close(self) -> None:
-        for sock in self.sockets.values():
-            sock.close()
-
-    def _port(self, name: str) -> int:
-        port: int = self.sockets[name].getsockname()[1]
-        return port
-
-    def _announce(self, host: str) -> dict[str, Any]:
-        shown = f"[{host}]" if ":" in host else host
-
-        def url(name: str) -> str:
-            return f"http://{shown}:{self._port(name)}"
-
-        apis: dict[str, dict[str, Any]] = {}
-        for name in self.state.apis:
-            owner = self.state.owners[name][0]
-            place = {"host": ci_host(owner)} if name == "tencent-ci" else {"project_id": owner}
-            apis[name] = {
-                "base_url": url(name),
-                **place,
-                "credentials": dict(self.state.default_credentials[name]),
-            }
-        account = self.state.account
-        return {
-            "version": 1,
-            "provider_states_url": url(_STATES) + ROOT,
-            "iam_url": url(_IAM),
-            "iam": {
-                "user": account.user,
-                "password": account.password,
-                "domain": account.domain,
-                "project": account.project,
-            },
-            "apis": apis,
-        }
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # asyncio switches Nagle off only where the protocol number says TCP.
-    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        if sys.platform != "win32":
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((host, port))
-        sock.setblocking(False)
-    except OSError as error:
-        sock.close()
-        raise InvalidInputError(
-            f"cannot listen on {host} port {port}: {error.strerror}; give another port, or 0 for free ones"
-        ) from error
-    return sock
-
-
-def _uvicorn(site: _Site) -> Any:
+def _uvicorn(site: Site) -> Any:
     """Make the HTTP server in front of a site."""
     try:
         import uvicorn
@@ -203,9 +89,12 @@ def _uvicorn(site: _Site) -> Any:
         timeout_keep_alive=75,
         timeout_graceful_shutdown=2,
     )
+    config.load()
+    config.ssl = None if site.served is None else site.served.context
     return Server(config)
 
 
+@contextlib.contextmanager
 def _site(
     apis: Iterable[str],
     *,
@@ -216,16 +105,20 @@ def _site(
     clock: Callable[[], float],
     seed: int,
     disturbances: Iterable[Disturbance],
-) -> _Site:
+    tls: Tls | None,
+) -> Generator[Site, None, None]:
     names = check_apis(apis)
-    if not 0 <= port <= 65535 - max(_OFFSETS.values()):
-        raise InvalidInputError(
-            f"expected a port from 1 to {65535 - max(_OFFSETS.values())}, or 0, not {port}"
-        )
+    if not 0 <= port <= HIGHEST_PORT:
+        raise InvalidInputError(f"expected a port from 1 to {HIGHEST_PORT}, or 0, not {port}")
     found = None if mutant is None else find_mutant(mutant)
     running = Disturbances(disturbances, seed=seed)
     state = ServerState(names, clock=running.clock(clock), dialect=dialect or Dialect(), seed=seed)
-    return _Site(state, found, running, host=host, port=port)
+    with certified(tls, served_names(host)) as served:
+        site = Site(state, found, running, host=host, port=port, served=served)
+        try:
+            yield site
+        finally:
+            site.close()
 
 
 @contextlib.contextmanager
@@ -238,6 +131,7 @@ def run_embedded(
     seed: int = 0,
     port: int = 0,
     disturbances: Iterable[Disturbance] = (),
+    tls: Tls | None = None,
 ) -> Generator[MockServer, None, None]:
     """Run the server in a thread of its own while the context lasts.
 
@@ -249,12 +143,13 @@ def run_embedded(
         seed: two servers with one seed give out the same ids and keys.
         port: of the provider states, the others follow; 0 takes free ports.
         disturbances: faults to have in force from the start.
+        tls: speak TLS on every port; a CA made for it stands in the file that the announcement names.
 
     Raises:
-        InvalidInputError: an unknown API or mutant, or a port that is taken.
+        InvalidInputError: an unknown API or mutant, a port that is taken, or a certificate that is none.
         MissingExtraError: the extra ``mock`` is not installed.
     """
-    site = _site(
+    with _site(
         apis,
         host=LOOPBACK,
         port=port,
@@ -263,8 +158,8 @@ def run_embedded(
         clock=clock,
         seed=seed,
         disturbances=disturbances,
-    )
-    try:
+        tls=tls,
+    ) as site:
         server = _uvicorn(site)
         thread = threading.Thread(
             target=lambda: asyncio.run(server.serve(sockets=list(site.sockets.values()))),
@@ -280,8 +175,6 @@ def run_embedded(
         finally:
             server.should_exit = True
             thread.join(START_SECONDS)
-    finally:
-        site.close()
 
 
 def _wait(done: Callable[[], bool]) -> None:
@@ -300,6 +193,7 @@ def serve(
     mutant: str | None = None,
     seed: int = 0,
     disturbances: Iterable[Disturbance] = (),
+    tls: Tls | None = None,
 ) -> None:
     """Run the server in the foreground until SIGINT or SIGTERM.
 
@@ -312,12 +206,13 @@ def serve(
         mutant: name of a requirement to break.
         seed: two servers with one seed give out the same ids and keys.
         disturbances: faults to have in force from the start.
+        tls: speak TLS on every port; a CA made for it stands in the file that the announcement names.
 
     Raises:
-        InvalidInputError: an unknown API or mutant, or a port that is taken.
+        InvalidInputError: an unknown API or mutant, a port that is taken, or a certificate that is none.
         MissingExtraError: the extra ``mock`` is not installed.
     """
-    site = _site(
+    with _site(
         apis,
         host=host,
         port=port,
@@ -326,16 +221,14 @@ def serve(
         clock=time.time,
         seed=seed,
         disturbances=disturbances,
-    )
-    try:
+        tls=tls,
+    ) as site:
         server = _uvicorn(site)
         with contextlib.suppress(KeyboardInterrupt):
             asyncio.run(_serve(server, site, announce))
-    finally:
-        site.close()
 
 
-async def _serve(server: Any, site: _Site, announce: Callable[[dict[str, Any]], None]) -> None:
+async def _serve(server: Any, site: Site, announce: Callable[[dict[str, Any]], None]) -> None:
     def stop() -> None:
         server.should_exit = True
 
