@@ -1,8 +1,9 @@
-"""Files that nothing can be read from, each with the words that the error has for it."""
+"""Files that nothing can be read from, each with the words of its error, and all that an error shows."""
 
 from __future__ import annotations
 
 import os
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,3 +50,10 @@ def without_privileges() -> Iterator[None]:
         yield
     finally:
         os.seteuid(0)
+
+
+def texts(error: BaseException | None) -> Iterator[str]:
+    """Yield all that anybody may print of an error, what led to it included."""
+    while error is not None:
+        yield from (str(error), repr(error), repr(vars(error)), "".join(traceback.format_exception(error)))
+        error = error.__cause__ or error.__context__

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from calloff.apis import APIS, OPERATIONS
 from calloff.errors import InvalidInputError
+from calloff.verify.given_file import read_toml
 from calloff.verify.outcome import cut
 from calloff.verify.shapes import JOB_STATES
 from calloff.verify.target import CannotSupplyError, Job
-from calloff.verify.toml_file import read_toml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Read a TOML file that a user names with an option, and say in a sentence what is wrong with it."""
+"""Read a file that a user names with an option, and say in a sentence what is wrong with it."""
 
 from __future__ import annotations
 
