@@ -38,17 +38,18 @@ _AI_OPEN = {
 
 def ci_job_kinds(dialect: Dialect, ids: Ids) -> dict[str, JobKind]:
     """Give the kinds of jobs of CI, by operation; ids are a letter and 32 hex digits, as in the samples."""
-    settling = SETTLING_SECONDS if dialect["ci-settle"] == "later" else 0.0
-    again = frozenset({CiState.CANCEL} if dialect["ci-second-cancel"] == "accepted" else ())
-
-    def lifecycle(open_states: Iterable[CiState]) -> Lifecycle:
-        return Lifecycle(tuple(CiState), dict.fromkeys(open_states, CiState.CANCEL), settling, again)
-
+    batch, ai = dialect.of("tencent-ci/cancelInventoryTriggerJob"), dialect.of("tencent-ci/cancelAiJob")
     return {
         "tencent-ci/cancelInventoryTriggerJob": JobKind(
-            lifecycle(_BATCH_OPEN[dialect["ci-batch-cancellable"]]), lambda: "b" + ids.hex32()
+            _lifecycle(batch, _BATCH_OPEN[batch["ci-batch-cancellable"]]), lambda: "b" + ids.hex32()
         ),
         "tencent-ci/cancelAiJob": JobKind(
-            lifecycle(_AI_OPEN[dialect["ci-ai-pause"]]), lambda: "a" + ids.hex32()
+            _lifecycle(ai, _AI_OPEN[ai["ci-ai-pause"]]), lambda: "a" + ids.hex32()
         ),
     }
+
+
+def _lifecycle(dialect: Dialect, open_states: Iterable[CiState]) -> Lifecycle:
+    settling = SETTLING_SECONDS if dialect["ci-settle"] == "later" else 0.0
+    again = frozenset({CiState.CANCEL} if dialect["ci-second-cancel"] == "accepted" else ())
+    return Lifecycle(tuple(CiState), dict.fromkeys(open_states, CiState.CANCEL), settling, again)

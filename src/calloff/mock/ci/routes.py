@@ -77,7 +77,7 @@ def message_id(ids: Ids, now: float) -> str:
 
 
 def _steps(operation: Operation, state: ServerState) -> Steps:
-    dialect = state.dialect
+    dialect = state.dialect.of(operation.key)
     errors = ci_errors(dialect)
     length_needed = dialect["ci-content-length"] == "411"
     value_allowed = dialect["ci-valued-cancel"] == "cancels"

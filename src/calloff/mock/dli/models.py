@@ -35,17 +35,29 @@ class BatchState(StrEnum):
 
 def dli_job_kinds(dialect: Dialect, ids: Ids) -> dict[str, JobKind]:
     """Give the kinds of jobs of both DLI APIs, by operation."""
-    settling = SETTLING_SECONDS if dialect["dli-settle"] == "later" else 0.0
-    sql_open = [SqlState.LAUNCHING, SqlState.RUNNING]
-    if dialect["dli-scaling"] == "cancellable":
-        sql_open.append(SqlState.SCALING)
-    batch_open = [BatchState.STARTING, BatchState.RUNNING]
-    if dialect["dli-recovering"] == "cancellable":
-        batch_open.append(BatchState.RECOVERING)
-    sql = Lifecycle(tuple(SqlState), dict.fromkeys(sql_open, SqlState.CANCELLED), settling)
-    batch = Lifecycle(tuple(BatchState), dict.fromkeys(batch_open, BatchState.DEAD), settling)
     return {
-        "otc-dli/cancelSqlJob": JobKind(sql, ids.uuid),
-        "otc-dli/cancelBatchJob": JobKind(batch, ids.uuid),
-        "huaweicloud-dli/cancelSqlJob": JobKind(sql, ids.uuid),
+        operation: JobKind(lifecycle(dialect.of(operation)), ids.uuid)
+        for operation, lifecycle in (
+            ("otc-dli/cancelSqlJob", _sql_lifecycle),
+            ("otc-dli/cancelBatchJob", _batch_lifecycle),
+            ("huaweicloud-dli/cancelSqlJob", _sql_lifecycle),
+        )
     }
+
+
+def _sql_lifecycle(dialect: Dialect) -> Lifecycle:
+    open_states = [SqlState.LAUNCHING, SqlState.RUNNING]
+    if dialect["dli-scaling"] == "cancellable":
+        open_states.append(SqlState.SCALING)
+    return Lifecycle(tuple(SqlState), dict.fromkeys(open_states, SqlState.CANCELLED), _settling(dialect))
+
+
+def _batch_lifecycle(dialect: Dialect) -> Lifecycle:
+    open_states = [BatchState.STARTING, BatchState.RUNNING]
+    if dialect["dli-recovering"] == "cancellable":
+        open_states.append(BatchState.RECOVERING)
+    return Lifecycle(tuple(BatchState), dict.fromkeys(open_states, BatchState.DEAD), _settling(dialect))
+
+
+def _settling(dialect: Dialect) -> float:
+    return SETTLING_SECONDS if dialect["dli-settle"] == "later" else 0.0
