@@ -51,7 +51,7 @@ NAME_MAPS = frozenset(
 )
 
 # Which operations each document must describe: operationId -> (method, path). Source: the five cancel pages
-# of the vendors, and the interface of provider states.
+# of the vendors, the interface of provider states, and that of the mock's control.
 OPERATIONS: dict[str, dict[str, tuple[str, str]]] = {
     "tencent-ci": {
         "cancelInventoryTriggerJob": ("put", "/inventorytriggerjob/{jobId}"),
@@ -68,6 +68,17 @@ OPERATIONS: dict[str, dict[str, tuple[str, str]]] = {
         "getJobState": ("get", "/provider-states/jobs/{api}/{operation}/{job_id}"),
         "createCredentials": ("post", "/provider-states/credentials"),
         "forgetEverything": ("delete", "/provider-states"),
+    },
+    "mock-control": {
+        "listKinds": ("get", "/control"),
+        "resetServer": ("delete", "/control"),
+        "listDisturbances": ("get", "/control/disturbances"),
+        "addDisturbance": ("post", "/control/disturbances"),
+        "clearDisturbances": ("delete", "/control/disturbances"),
+        "removeDisturbance": ("delete", "/control/disturbances/{id}"),
+        "listRequests": ("get", "/control/journal"),
+        "clearJournal": ("delete", "/control/journal"),
+        "getHealth": ("get", "/healthz"),
     },
 }
 
