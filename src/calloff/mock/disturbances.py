@@ -251,7 +251,7 @@ def parse_disturbance(text: str) -> Disturbance:
     kind = KINDS.get(name)
     if kind is None:
         raise InvalidInputError(f"no disturbance {name!r}; there are: {', '.join(KINDS)}")
-    members: dict[str, Any] = {}
+    members: dict[str, Any] = {"kind": name}
     for part in rest.split(",") if rest else ():
         key, equals, value = part.partition("=")
         key = key.replace("-", "_")
@@ -259,7 +259,7 @@ def parse_disturbance(text: str) -> Disturbance:
             raise InvalidInputError(f"{name}: expected KEY=VALUE, each key once, not {part!r}")
         parameter = kind.takes.get(key)
         members[key] = value if parameter is None else _read(name, key, parameter, value)
-    return from_members({"kind": name, **members})
+    return from_members(members)
 
 
 def _read(name: str, key: str, parameter: Parameter, value: str) -> Any:
