@@ -30,8 +30,11 @@ _SECRET_HEADERS = frozenset(
     }
 )
 # What stays readable of an Authorization is what a server's author needs: which headers and parameters were signed.
+# All of q-sign may also stand in one query parameter, where its delimiters are percent-encoded.
 _SECRET_PARTS = re.compile(
-    r"((?:q-ak|q-signature|Access|Credential|Signature|x-c(?:i|os)-security-token)=)[^&,\s]+", re.IGNORECASE
+    r"((?:q-ak|q-signature|Access|Credential|Signature|x-c(?:i|os)-security-token)(?:=|%(?:25)*3D))"
+    r"(?:(?!%(?:25)*26)[^&,\s])+",
+    re.IGNORECASE,
 )
 
 # A server may show the signature it got, or the one it expected, without a name before it: SHA-1 and SHA-256 in
