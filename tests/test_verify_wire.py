@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 import threading
@@ -362,6 +363,28 @@ def test_garbage_instead_of_tls_is_a_lost_target() -> None:
         with pytest.raises(TargetLostError, match="no connection to https://"):
             wire.send(GET)
         wire.close()
+
+
+def test_a_handshake_that_comes_byte_by_byte_ends_at_its_deadline() -> None:
+    ended = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def drip() -> None:
+            connection, _ = server.accept()
+            with connection, contextlib.suppress(OSError):
+                # The head of a long handshake record, then of its content one byte after the other.
+                for byte in b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc" + b"\x03" * 500:
+                    connection.sendall(bytes([byte]))
+                    if ended.wait(0.05):
+                        return
+
+        thread = threading.Thread(target=drip, daemon=True)
+        thread.start()
+        wire = Wire(Address.parse(f"https://127.0.0.1:{server.getsockname()[1]}"), 0.3)
+        with pytest.raises(TargetLostError, match="no TLS handshake in time"):
+            wire.send(GET)
+        ended.set()
+        thread.join(5)
 
 
 @pytest.mark.parametrize("trusted", [True, False])

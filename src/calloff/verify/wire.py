@@ -157,10 +157,7 @@ class Wire:
 
     def _drop_if_stale(self) -> None:
         # Nothing may arrive between two exchanges: it is the end of the connection, or would pass for an answer.
-        if self._socket is None:
-            return
-        decrypted = isinstance(self._socket, ssl.SSLSocket) and self._socket.pending()
-        if decrypted or select.select([self._socket], [], [], 0)[0]:
+        if self._socket is not None and select.select([self._socket], [], [], 0)[0]:
             self.close()
 
     def _connect(self) -> tuple[socket.socket, h11.Connection]:
