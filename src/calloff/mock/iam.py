@@ -1,135 +1,378 @@
-"""The identity service that DLI's tokens come from.
+"""The identity service that tokens and temporary keys come from; one for both clouds.
 
-Sources: OTC-IAM and HW-IAM (obtaining a user token, querying projects), Keystone form of errors.
+Sources: OTC-IAM and HW-IAM ("Obtaining a User Token Through Password Authentication", "Verifying a Token",
+"Querying Project Information", "Querying Keystone API Version Information", "Obtaining a Temporary AK/SK").
 """
 
 from __future__ import annotations
 
 import hmac
+import json
+import logging
+import math
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from calloff.mock.dli.errors import dli_errors
+from calloff.mock.dli.verify import signature_steps
+from calloff.mock.iam_bodies import content_of, member, names, query_of, text
+from calloff.mock.iam_errors import SUBJECT_NOT_FOUND, GatewayError, IamError, keystone_error
 from calloff.mock.json_app import JsonAnswer, JsonApp, JsonError, JsonRequest
+from calloff.mock.keys import Keys
+from calloff.mock.pipeline import Case, Exchange, Refusal, check_signature
+from calloff.mock.state import REGIONS
 
 if TYPE_CHECKING:
-    from calloff.mock.state import Account, ServerState
+    from collections.abc import Callable
+
+    from calloff.mock.keys import Key, Scope, Token
+    from calloff.mock.pipeline import Claim
+    from calloff.mock.state import ServerState
+
+    Handler = Callable[[JsonRequest], JsonAnswer]
 
 TOKEN_SECONDS = 24 * 3600.0  # HW-DLI 认证鉴权; OTC-IAM
-_TITLES = {
-    400: "Bad Request",
-    401: "Unauthorized",
-    403: "Forbidden",
-    404: "Not Found",
-    413: "Payload Too Large",
+KEY_SECONDS = (900, 86400)  # a temporary key lives from 15 minutes to 24 hours; the shorter is the default
+_TOKENS, _TEMPORARY_KEYS = "/v3/auth/tokens", "/v3.0/OS-CREDENTIAL/securitytokens"
+_VERSION = {
+    "status": "stable",
+    "updated": "2016-04-04T00:00:00Z",
+    "media-types": [{"base": "application/json", "type": "application/vnd.openstack.identity-v3+json"}],
+    "id": "v3.6",
 }
-_INVALID = "The request body is invalid"
-_WRONG = "The username or password is wrong."
+_PROJECT_FILTERS = frozenset({"domain_id", "name", "parent_id", "enabled", "is_domain"})
+_log = logging.getLogger("calloff.mock")
+
+
+class _Wanted(NamedTuple):
+    """What a token is wanted for; ``granted`` where the user may have it."""
+
+    scope: Scope
+    project: str = ""
+    project_name: str = ""
+    granted: bool = True
 
 
 class Iam(JsonApp):
-    """Give out tokens for the account of a server, and tell its projects."""
+    """Give out tokens and temporary keys for the account of a server, and tell its projects."""
 
     def __init__(self, state: ServerState) -> None:
         self._state = state
+        self._ids = {name: state.ids.hex32() for name in ("iam", "dli", *REGIONS)}
+        steps = signature_steps(Keys(), derived="otc-dli" in state.apis)
+        self._signature = replace(steps, find_key=self._find_key)
+        self._handlers: dict[tuple[str, str], Handler] = {
+            ("POST", _TOKENS): self._create_token,
+            ("GET", _TOKENS): self._show_token,
+            ("HEAD", _TOKENS): self._check_token,
+            ("POST", _TEMPORARY_KEYS): self._create_temporary_key,
+            ("GET", "/v3/projects"): self._projects,
+            ("GET", "/v3/auth/projects"): self._projects,
+            ("GET", "/v3"): self._version,
+            ("GET", "/v3/"): self._version,
+            ("GET", "/"): self._versions,
+        }
 
     def answer(self, request: JsonRequest) -> JsonAnswer:
         """Answer one call."""
-        match request.method, request.path:
-            case "POST", "/v3/auth/tokens":
-                return self._token(request)
-            case "GET", "/v3/projects":
-                return self._projects(request)
-            case _:
-                raise JsonError(404, "The API does not exist.")
+        try:
+            answer = self._handlers.get((request.method, request.path), _unknown)(request)
+        except GatewayError as error:
+            answer = JsonAnswer(error.status, error.content)
+        except IamError as error:
+            answer = _refused(request, error)
+        except Exception:  # noqa: BLE001 - whatever happens, the client gets an answer
+            _log.exception("the mock failed; this is a fault of the mock, not of the request")
+            answer = _refused(request, IamError("IAM.0006"))
+        answer.headers.append((b"x-iam-trace-id", self._state.ids.hex32().encode()))
+        return answer
 
     def refuse(self, error: JsonError) -> JsonAnswer:
-        """Say why, as Keystone does."""
-        problem = {"code": error.status, "message": error.message, "title": _TITLES[error.status]}
-        return JsonAnswer(error.status, {"error": problem}, self._trace())
+        """Refuse what was not even read, as Keystone does."""
+        trace = (b"x-iam-trace-id", self._state.ids.hex32().encode())
+        return JsonAnswer(error.status, keystone_error(error.status, error.message), [trace])
 
-    def _token(self, request: JsonRequest) -> JsonAnswer:
-        account = self._state.account
-        auth = _member(request.json(), "auth")
-        identity = _member(auth, "identity")
-        if identity.get("methods") != ["password"]:
-            raise JsonError(400, _INVALID)
-        user = _member(_member(identity, "password"), "user")
-        _authenticate(account, user)
-        scope = _member(auth, "scope")
+    # --- tokens ---
+
+    def _create_token(self, request: JsonRequest) -> JsonAnswer:
+        auth = member(content_of(request), "auth")
+        identity = member(auth, "identity")
+        wanted = self._wanted(auth.get("scope", {}))
         now = self._state.clock()
-        content: dict[str, object] = {
-            "methods": ["password"],
-            "issued_at": _microseconds(now),
-            "expires_at": _microseconds(now + TOKEN_SECONDS),
-            "user": {"name": account.user, "domain": {"name": account.domain}},
-            "roles": [{"name": "te_admin"}],
-        }
-        project = ""
-        if "project" in scope:  # where both scopes stand the project wins
-            project = _project(account, _member(scope, "project"))
-            content["project"] = {"id": project, "name": account.project, "domain": {"name": account.domain}}
-        elif "domain" in scope:
-            if _text(_member(scope, "domain"), "name") != account.domain:
-                raise JsonError(401, "The domain is not that of the user.")
-            content["domain"] = {"name": account.domain}
-        else:
-            raise JsonError(400, _INVALID)
-        if b"nocatalog" not in request.query.replace(b"=", b"&").split(b"&"):
-            content["catalog"] = []
-        token = self._state.new_token(project, lifetime=TOKEN_SECONDS)
-        headers = [(b"x-subject-token", token.value.encode()), *self._trace()]
-        return JsonAnswer(201, {"token": content}, headers)
+        match identity.get("methods"):
+            case ["password"]:
+                self._log_in(member(member(identity, "password"), "user"), now)
+                method, ends = "password", now + TOKEN_SECONDS
+            case ["token"]:
+                first = self._valid(text(member(identity, "token"), "id"))
+                if not self._is_own(first):
+                    raise IamError("IAM.0064")
+                method, ends = "token", first.ends
+            case _:
+                raise IamError("IAM.0011")
+        if not wanted.granted:
+            raise IamError("IAM.0064")
+        token = self._state.new_token(
+            wanted.project,
+            lifetime=ends - now,
+            scope=wanted.scope,
+            project_name=wanted.project_name,
+            method=method,
+        )
+        answer = JsonAnswer(201, {"token": self._described(token, request)})
+        answer.headers.append((b"x-subject-token", token.value.encode()))
+        return answer
 
-    def _projects(self, request: JsonRequest) -> JsonAnswer:
-        token = self._state.tokens.find(request.headers.get(b"x-auth-token", b"").decode("latin-1"))
-        if token is None:
-            raise JsonError(401, "The token is invalid.")
-        if self._state.clock() >= token.ends:
-            raise JsonError(401, "The token has expired.")
+    def _log_in(self, user: dict[str, Any], now: float) -> None:
+        """Check name and password of the user; wrong ones in a row lock the user for a while."""
+        account, login = self._state.account, self._state.login
+        given = (text(user, "name"), text(member(user, "domain"), "name"), text(user, "password"))
+        same = [
+            hmac.compare_digest(one.encode("utf-8", "replace"), other.encode())
+            for one, other in zip(given, (account.user, account.domain, account.password), strict=True)
+        ]
+        known = same[0] and same[1]
+        if known and login.locked(now):
+            raise IamError("IAM.0061")
+        if not all(same):
+            if known:
+                login.failed(now)
+            raise IamError("IAM.0062")
+        login.failures = 0
+
+    def _wanted(self, scope: Any) -> _Wanted:
+        """Read the scope of a token; an empty one is good for global services, so for no project."""
         account = self._state.account
-        names = parse_qs(request.query.decode("latin-1")).get("name")
-        own = {"id": account.project_id, "name": account.project, "enabled": True}
+        domain = {"id": account.domain_id, "name": account.domain}
+        if not isinstance(scope, dict):
+            raise IamError("IAM.0011")
+        if "project" in scope:  # where both scopes stand the project wins
+            wanted = member(scope, "project")
+            granted = "domain" not in wanted or names(member(wanted, "domain"), domain)
+            fits = [names(wanted, {"id": account.project_id, "name": name}) for name in REGIONS.values()]
+            name = next((name for name, fit in zip(REGIONS.values(), fits, strict=True) if fit), "")
+            return _Wanted("project", account.project_id, name, granted and any(fits))
+        if "domain" in scope:
+            return _Wanted("domain", granted=names(member(scope, "domain"), domain))
+        if scope:
+            raise IamError("IAM.0011")
+        return _Wanted("none")
+
+    def _show_token(self, request: JsonRequest) -> JsonAnswer:
+        token = self._subject(request)
+        answer = JsonAnswer(200, {"token": self._described(token, request)})
+        answer.headers.append((b"x-subject-token", token.value.encode()))
+        return answer
+
+    def _check_token(self, request: JsonRequest) -> JsonAnswer:
+        self._subject(request)
+        return JsonAnswer(200)
+
+    def _subject(self, request: JsonRequest) -> Token:
+        """Find the token that a call is about; a user may ask about the user's own only."""
+        own = self._is_own(self._token(request))
+        value = request.headers.get(b"x-subject-token")
+        if not value:
+            raise IamError("IAM.0009")
+        token = self._state.tokens.find(value.decode("latin-1"))
+        if token is None or self._state.clock() >= token.ends:
+            raise IamError("IAM.0009", row=SUBJECT_NOT_FOUND)
+        if self._is_own(token) is not own:
+            raise IamError("IAM.0002")
+        return token
+
+    def _described(self, token: Token, request: JsonRequest) -> dict[str, object]:
+        account = self._state.account
+        domain = self._domain(token.project)
+        user = {"id": account.user_id, "name": account.user}
+        if not self._is_own(token):  # one that the provider states handed out
+            user = {"id": domain["id"], "name": "other-user"}
+        ends = token.ends if token.ends < math.inf else self._state.clock() + TOKEN_SECONDS
+        content: dict[str, object] = {
+            "methods": [token.method],
+            "issued_at": _microseconds(token.issued),
+            "expires_at": _microseconds(ends),
+            "user": {**user, "domain": domain, "password_expires_at": ""},
+            "roles": [{"id": "0", "name": "te_admin"}],
+        }
+        if token.scope == "project":
+            name = token.project_name or account.project
+            content["project"] = {"id": token.project, "name": name, "domain": domain}
+        elif token.scope == "domain":
+            content["domain"] = domain
+        if "nocatalog" not in dict(query_of(request)):
+            content["catalog"] = self._catalog(token, request)
+        return content
+
+    def _catalog(self, token: Token, request: JsonRequest) -> list[dict[str, object]]:
+        """List the services a token is good for: DLI belongs to projects.
+
+        The entry of DLI has the type under which OTC's own SDK looks for it. No public text shows its
+        address, so it is the one below which the paths of all its calls begin.
+        """
+
+        def endpoint(name: str, region: str, url: str) -> dict[str, str]:
+            return {
+                "id": self._ids[name],
+                "interface": "public",
+                "region": region,
+                "region_id": region,
+                "url": url,
+            }
+
+        identity = endpoint("iam", "*", f"{self._base(request)}/v3")
+        catalog: list[dict[str, object]] = [
+            {"id": self._ids["iam"], "name": "iam", "type": "identity", "endpoints": [identity]}
+        ]
+        if token.scope == "project":
+            places = [
+                endpoint(api, region, self._state.endpoints[api])
+                for api, region in REGIONS.items()
+                if api in self._state.endpoints
+            ]
+            catalog.append({"id": self._ids["dli"], "name": "dli", "type": "dli", "endpoints": places})
+        return catalog
+
+    # --- temporary keys ---
+
+    def _create_temporary_key(self, request: JsonRequest) -> JsonAnswer:
+        identity = member(member(content_of(request), "auth"), "identity")
+        proof = identity.get("token", {})
+        if not isinstance(proof, dict):
+            raise IamError("IAM.0011")
+        match identity.get("methods"):
+            case ["token"] if b"x-auth-token" in request.headers or "id" not in proof:
+                token = self._token(request)  # wins over an id in the body
+            case ["token"]:
+                token = self._valid(text(proof, "id"))
+            case ["assume_role"]:  # of an agency: the user has none
+                self._token(request)
+                raise IamError("IAM.0002")
+            case None:
+                raise IamError("IAM.0072", key="methods")
+            case _:
+                raise IamError("IAM.0011")
+        seconds = proof.get("duration_seconds", identity.get("duration_seconds", KEY_SECONDS[0]))
+        if type(seconds) is not int or not KEY_SECONDS[0] <= seconds <= KEY_SECONDS[1]:
+            raise IamError("IAM.0073", key="duration_seconds", value=json.dumps(seconds)[:64])
+        if not isinstance(identity.get("policy", {}), dict):
+            raise IamError("IAM.0011")
+        # A policy can only name actions of the object storage, so a key under one is good for no project.
+        owner = "" if "policy" in identity else token.project or self._state.account.project_id
+        key = self._state.new_iam_key(owner, lifetime=seconds)
         return JsonAnswer(
-            200, {"projects": [own] if names is None or account.project in names else []}, self._trace()
+            201,
+            {
+                "credential": {
+                    "access": key.id,
+                    "secret": key.secret.decode(),
+                    "expires_at": _microseconds(key.ends),
+                    "securitytoken": key.security_token,
+                }
+            },
         )
 
-    def _trace(self) -> list[tuple[bytes, bytes]]:
-        return [(b"x-iam-trace-id", self._state.ids.hex32().encode())]
+    # --- projects and versions ---
+
+    def _projects(self, request: JsonRequest) -> JsonAnswer:
+        base, project_id = self._base(request), self._caller(request)
+        domain_id = self._domain(project_id)["id"]
+        projects = [
+            {
+                "id": project_id,
+                "name": name,
+                "description": "",
+                "domain_id": domain_id,
+                "parent_id": domain_id,
+                "enabled": True,
+                "is_domain": False,
+                "links": {"self": f"{base}/v3/projects/{project_id}"},
+            }
+            for name in REGIONS.values()
+        ]
+        for name, value in query_of(request):
+            if name in _PROJECT_FILTERS:
+                projects = [each for each in projects if json.dumps(each[name]).strip('"') == value]
+        query = "?" + request.query.decode("latin-1") if request.query else ""
+        links = {"self": f"{base}{request.path}{query}", "previous": None, "next": None}
+        return JsonAnswer(200, {"links": links, "projects": projects})
+
+    def _version(self, request: JsonRequest) -> JsonAnswer:
+        return JsonAnswer(200, {"version": self._described_version(request)})
+
+    def _versions(self, request: JsonRequest) -> JsonAnswer:
+        return JsonAnswer(300, {"versions": {"values": [self._described_version(request)]}})
+
+    def _described_version(self, request: JsonRequest) -> dict[str, object]:
+        return {**_VERSION, "links": [{"rel": "self", "href": f"{self._base(request)}/v3/"}]}
+
+    def _base(self, request: JsonRequest) -> str:
+        """Give the address of this service: as announced, else as the client calls it."""
+        host = request.headers.get(b"host", b"").decode("latin-1")
+        return self._state.endpoints.get("iam") or f"http://{host}"
+
+    # --- who calls ---
+
+    def _caller(self, request: JsonRequest) -> str:
+        """Give the project of the caller, who shows a token or signs with an access key."""
+        if b"x-auth-token" not in request.headers and b"authorization" in request.headers:
+            return self._signer(request)
+        return self._token(request).project or self._state.account.project_id
+
+    def _signer(self, request: JsonRequest) -> str:
+        """Check an SDK-HMAC-SHA256 signature; the gateway before IAM refuses it as it does before DLI."""
+        exchange = Exchange(
+            request.method,
+            request.path.encode(),
+            request.query,
+            [*request.headers.items()],
+            self._state.clock(),
+        )
+        exchange.body = request.body
+        try:
+            return check_signature(self._signature, exchange, locks=True).owner
+        except Refusal as refusal:
+            row = dli_errors("huaweicloud-dli", self._state.dialect, batch=False)[refusal.case]
+            content: dict[str, object] = {"error_msg": row.message, "error_code": row.code}
+            raise GatewayError(row.status, {**content, "request_id": self._state.ids.hex32()}) from refusal
+
+    def _find_key(self, _exchange: Exchange, claim: Claim) -> Key:
+        for api in self._state.apis:
+            if api in REGIONS and (key := self._state.keys[api].find(claim.key_id)):
+                return key
+        raise Refusal(Case.AUTH_UNKNOWN_KEY)
+
+    def _token(self, request: JsonRequest) -> Token:
+        value = request.headers.get(b"x-auth-token")
+        if not value:
+            raise IamError("IAM.0001")
+        return self._valid(value.decode("latin-1"))
+
+    def _valid(self, value: str) -> Token:
+        token = self._state.tokens.find(value)
+        if token is None:
+            raise IamError("IAM.0067")
+        if self._state.clock() >= token.ends:
+            raise IamError("IAM.0066")
+        return token
+
+    def _domain(self, project_id: str) -> dict[str, str]:
+        account = self._state.account
+        if project_id in {"", account.project_id}:
+            return {"id": account.domain_id, "name": account.domain}
+        return {"id": project_id[::-1], "name": "other-domain"}
+
+    def _is_own(self, token: Token) -> bool:
+        return token.project in {"", self._state.account.project_id}
 
 
-def _authenticate(account: Account, user: dict[str, Any]) -> None:
-    given = (_text(user, "name"), _text(user, "password"), _text(_member(user, "domain"), "name"))
-    expected = (account.user, account.password, account.domain)
-    if not all(
-        hmac.compare_digest(one.encode("utf-8", "replace"), other.encode())
-        for one, other in zip(given, expected, strict=True)
-    ):
-        raise JsonError(401, _WRONG)
+def _unknown(request: JsonRequest) -> JsonAnswer:
+    raise IamError("IAM.0004", target="API", id=request.path[:200])
 
 
-def _project(account: Account, project: dict[str, Any]) -> str:
-    known = {"id": account.project_id, "name": account.project}
-    given = {name: _text(project, name) for name in known if name in project}
-    if not given:
-        raise JsonError(400, _INVALID)
-    if any(known[name] != value for name, value in given.items()):
-        raise JsonError(401, "The user has no role in the project.")
-    return account.project_id
-
-
-def _member(content: Any, name: str) -> dict[str, Any]:
-    found = content.get(name) if isinstance(content, dict) else None
-    if not isinstance(found, dict):
-        raise JsonError(400, _INVALID)
-    return found
-
-
-def _text(content: dict[str, Any], name: str) -> str:
-    found = content.get(name)
-    if not isinstance(found, str):
-        raise JsonError(400, _INVALID)
-    return found
+def _refused(request: JsonRequest, error: IamError) -> JsonAnswer:
+    return JsonAnswer(error.status, error.content(coded=request.path.startswith("/v3.0/")))
 
 
 def _microseconds(moment: float) -> str:

@@ -1,12 +1,18 @@
-"""Access keys and tokens the server knows. Their secrets appear in no repr."""
+"""Access keys, tokens and logins the server knows. Their secrets appear in no repr."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import Literal
 
 LOCK_AFTER = 5  # failures in a row that are forgiven; the next one locks the key (HW-SIGN, api-sign-0001)
 LOCK_SECONDS = 300.0
+# HW-IAM and OTC-IAM, login authentication policy: 15 minutes at least, and 15 by default; so is the time
+# after which failures no longer count. Five failures are the default there too.
+LOGIN_SECONDS = 900.0
+
+Scope = Literal["project", "domain", "none"]
 
 
 @dataclass(slots=True)
@@ -33,13 +39,43 @@ class Key:
             self.locked_until = now + LOCK_SECONDS
 
 
+@dataclass(slots=True)
+class Login:
+    """How often a user of the IAM showed a wrong password."""
+
+    failures: int = 0
+    failing_since: float = 0.0
+    locked_until: float = 0.0
+
+    def locked(self, now: float) -> bool:
+        """Tell whether too many failures have locked the user."""
+        return now < self.locked_until
+
+    def failed(self, now: float) -> None:
+        """Count a failure; the sixth within 15 minutes locks the user for 15 minutes."""
+        if not self.failures or now - self.failing_since >= LOGIN_SECONDS:
+            self.failures, self.failing_since = 0, now
+        self.failures += 1
+        if self.failures > LOCK_AFTER:
+            self.failures = 0
+            self.locked_until = now + LOGIN_SECONDS
+
+    def forget(self) -> None:
+        """Forget every failure, and unlock the user."""
+        self.failures, self.locked_until = 0, 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class Token:
-    """An IAM token; ``project`` is empty where it was scoped to a domain. Ends at an epoch second."""
+    """An IAM token; ``project`` is empty where it was scoped to none. Issued and ends at epoch seconds."""
 
     value: str = field(repr=False)
     project: str
     ends: float = math.inf
+    issued: float = 0.0
+    scope: Scope = "project"
+    project_name: str = ""
+    method: str = "password"
 
 
 class Keys:

@@ -271,17 +271,21 @@ class Parts:
 
 
 def authenticate_signature(steps: Steps, exchange: Exchange, *, locks: bool) -> Principal:
+    """Check the signature of a request to an operation; see `check_signature`."""
+    return check_signature(steps.signature, exchange, locks=locks)
+
+
+def check_signature(signature: SignatureSteps, exchange: Exchange, *, locks: bool) -> Principal:
     """Check the signature of a request.
 
     Args:
-        steps: the steps of the operation.
+        signature: the steps that check it.
         exchange: the request.
         locks: whether failures in a row lock the key.
 
     Raises:
         Refusal: one of the AUTH cases.
     """
-    signature = steps.signature
     claim = signature.read(exchange)
     key = signature.find_key(exchange, claim)
     if key.locked(exchange.now):

@@ -67,6 +67,7 @@ class Site:
         served: Served | None,
     ) -> None:
         self.state = state
+        self._mutant = mutant
         self.disturbances = disturbances
         self.journal = Journal()
         self.served = served
@@ -87,6 +88,9 @@ class Site:
             raise
         self._by_port = {self._port(name): app for name, app in self.apps.items()}
         self.announcement = self._announce(host)
+        for name, api in self.announcement["apis"].items():
+            state.endpoints[name] = api["base_url"]
+        state.endpoints[_IAM] = self.announcement["iam_url"]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection at the port it came to; every port says that it is well."""
@@ -94,6 +98,10 @@ class Site:
             await _say_well(send)
             return
         await self._by_port[scope["server"][1]](scope, receive, send)
+
+    def bend_protocol(self, protocol: type[Any]) -> type[Any]:
+        """Give the class of the HTTP protocol as the mutant has it."""
+        return protocol if self._mutant is None else self._mutant.bend_protocol(protocol, self.app_at)
 
     def app_at(self, port: int) -> AsgiApp:
         """Give the application that answers at a port."""

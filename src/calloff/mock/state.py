@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from calloff.apis import APIS
+from calloff.apis import APIS, ApiName
 from calloff.mock.ci.models import ci_job_kinds
 from calloff.mock.dli.models import dli_job_kinds
 from calloff.mock.ids import Ids
 from calloff.mock.jobs import Job, JobKind, JobStore
-from calloff.mock.keys import Key, Keys, Token, Tokens
+from calloff.mock.keys import Key, Keys, Login, Token, Tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
 
-    from calloff.apis import ApiName
     from calloff.mock.dialects import Dialect
+    from calloff.mock.keys import Scope
 
 TEMPORARY_SECONDS = 1800.0  # default lifetime of a temporary key (STS, lifetime)
 PAST_SECONDS = 3600.0  # how long ago an expired credential ended
+# Names under which the one project is known: that of a region in each cloud.
+REGIONS: Mapping[ApiName, str] = {"otc-dli": "eu-de", "huaweicloud-dli": "cn-north-4"}
 _BUCKETS = ("examplebucket-1250000000", "otherbucket-1250000000")
 
 
@@ -32,6 +36,8 @@ class Account:
     domain: str
     project: str
     project_id: str
+    user_id: str
+    domain_id: str
 
 
 class ServerState:
@@ -59,8 +65,16 @@ class ServerState:
             name: _BUCKETS if name == "tencent-ci" else projects for name in self.apis
         }
         self.account = Account(
-            "mock-user", self.ids.word("password"), "mock-domain", "eu-de", project_id=projects[0]
+            "mock-user",
+            self.ids.word("password"),
+            "mock-domain",
+            REGIONS["otc-dli"],
+            project_id=projects[0],
+            user_id=self.ids.hex32(),
+            domain_id=self.ids.hex32(),
         )
+        self.login = Login()
+        self.endpoints: dict[str, str] = {}  # address of each API and of the IAM, once they are known
         self.kinds: Mapping[str, JobKind] = {
             **ci_job_kinds(dialect, self.ids),
             **dli_job_kinds(dialect, self.ids),
@@ -80,10 +94,31 @@ class ServerState:
             key = Key(key_id, secret, owner, self.ids.word("security-token"), self.clock() + lifetime)
         return self.keys[api].add(key, lasting=lasting)
 
-    def new_token(self, project: str, *, lifetime: float | None = None, lasting: bool = False) -> Token:
+    def new_iam_key(self, owner: str, *, lifetime: float) -> Key:
+        """Make a temporary access key that every API of the IAM's clouds knows."""
+        ends = self.clock() + lifetime
+        secret, token = self.ids.word("secret-key").encode(), self.ids.word("security-token")
+        key = Key(self.ids.word("access-key"), secret, owner, token, ends)
+        for api in self.apis:
+            if api in REGIONS:
+                self.keys[api].add(key)
+        return key
+
+    def new_token(
+        self,
+        project: str,
+        *,
+        lifetime: float | None = None,
+        lasting: bool = False,
+        scope: Scope | None = None,
+        project_name: str = "",
+        method: str = "password",
+    ) -> Token:
         """Make a token for a project (empty: scoped to the domain only), ending after seconds or never."""
-        value = self.ids.word("token")
-        token = Token(value, project) if lifetime is None else Token(value, project, self.clock() + lifetime)
+        now = self.clock()
+        ends = math.inf if lifetime is None else now + lifetime
+        scope = scope or ("project" if project else "domain")
+        token = Token(self.ids.word("token"), project, ends, min(now, ends), scope, project_name, method)
         return self.tokens.add(token, lasting=lasting)
 
     def new_job(self, operation: str, owner: str, state: str) -> Job:
@@ -97,6 +132,7 @@ class ServerState:
         """Forget jobs and whatever was handed out; the default credentials stay."""
         self.jobs.forget()
         self.tokens.forget()
+        self.login.forget()
         for keys in self.keys.values():
             keys.forget()
 
