@@ -23,10 +23,10 @@ URL = "http://127.0.0.1:1"
 ENVIRONMENT = {"AK": "FROM-OPTION", "SK": SECRET_KEY, "ST": SECURITY_TOKEN, "TK": TOKEN}
 OF_CALLOFF = {
     "CALLOFF_ACCESS_KEY": "FROM-ENVIRONMENT",
-    "CALLOFF_SECRET_KEY": "secret-of-environment",
+    "CALLOFF_SECRET_KEY": "secret-of-environment",  # pragma: allowlist secret
     "CALLOFF_PROJECT_ID": "environment0project",
 }
-FILE = '[otc-dli]\naccess_key = "FROM-FILE"\nsecret_key = "env:SK"\nproject_id = "file0project"\n'
+FILE = '[otc-dli]\naccess_key = "FROM-FILE"\nsecret_key = "env:SK"\nproject_id = "file0project"\n'  # pragma: allowlist secret
 OPTIONS = {"access_key": "env:AK", "secret_key": "env:SK"}
 SQL = APIS["otc-dli"].operations["cancelSqlJob"]
 
