@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterable
+from random import Random
 
 import pytest
 from fake_target import PROJECT, FakeJob, FakeTarget, Reply, Script, Seen, json_reply, refusal
@@ -15,7 +16,14 @@ from calloff.verify.cells import HARMLESS, REFUSE, Cell, cells
 from calloff.verify.engine import Run, checks, run_check
 from calloff.verify.outcome import Outcome
 from calloff.verify.recipes import RECIPES
-from calloff.verify.shapes import JOB_STATES, SHAPES, malformed_ids, request_for, unknown_id
+from calloff.verify.shapes import (
+    JOB_STATES,
+    SHAPES,
+    malformations,
+    malformed_id,
+    request_for,
+    unknown_id,
+)
 from calloff.verify.target import Keys
 
 SQL, BATCH, AI = "otc-dli/cancelSqlJob", "otc-dli/cancelBatchJob", "tencent-ci/cancelAiJob"
@@ -55,7 +63,7 @@ def test_every_subject_is_named(key: str) -> None:
     states = JOB_STATES[key]
     subjects = {(cell.subject.kind, cell.subject.state) for cell in table(key)}
 
-    assert {("malformed", problem) for problem in malformed_ids(OPERATIONS[key])} <= subjects
+    assert {("malformed", problem) for problem in malformations(OPERATIONS[key])} <= subjects
     assert {("unknown", ""), ("foreign", states.cancellable[0]), ("foreign id", states.final[0])} <= subjects
     assert {
         ("job", state) for state in (*states.cancellable, *states.final, *states.silent, states.cancelled)
@@ -74,16 +82,18 @@ def test_a_malformed_id_breaks_the_pattern_of_the_document_and_an_unknown_one_ke
     operation = OPERATIONS[key]
     pattern = operation.patterns[operation.job_parameter]
 
-    assert re.fullmatch(pattern, unknown_id(operation))
-    assert unknown_id(operation) != unknown_id(operation)
-    for problem, value in malformed_ids(operation).items():
-        assert not re.fullmatch(pattern, value), problem
+    random = Random(0)
+    assert re.fullmatch(pattern, unknown_id(operation, random))
+    assert unknown_id(operation, random) != unknown_id(operation, random)
+    for problem in malformations(operation):
+        assert not re.fullmatch(pattern, malformed_id(operation, problem, random)), problem
 
 
 @pytest.mark.parametrize("key", OPERATIONS)
 def test_a_malformed_id_stays_within_its_segment(key: str) -> None:
     operation = OPERATIONS[key]
-    for value in malformed_ids(operation).values():
+    for problem in malformations(operation):
+        value = malformed_id(operation, problem, Random(0))
         parameters = dict.fromkeys(operation.patterns, PROJECT) | {operation.job_parameter: value}
         target = request_for(operation, parameters, host="h", case="c", prefix="/p").target
         assert target.isascii()
@@ -112,7 +122,7 @@ def is_right(request: Seen) -> bool:
     """Tell whether the request has the credential that the suite uses where nothing is wrong with it."""
     return (
         "job-" in request.header("User-Agent")
-        and request.header("User-Agent").count("case/default-credential") > 0
+        and request.header("User-Agent").count("/table/default-credential") > 0
     )
 
 

@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from calloff.verify.judge import GATEWAY_CODE, Answer
 from calloff.verify.recipes import RECIPES, Recipe
-from calloff.verify.shapes import (
-    CANONICAL,
-    FINAL_REQUIREMENT,
-    JOB_STATES,
-    SHAPES,
-    Shape,
-    malformed_ids,
-    unknown_id,
-)
+from calloff.verify.shapes import CANONICAL, FINAL_REQUIREMENT, JOB_STATES, SHAPES, Shape, malformations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from calloff.apis import Operation
-    from calloff.verify.session import Probe
-    from calloff.verify.target import Job
 
 ACCEPT, REFUSE, HARMLESS, EITHER = "accept", "refuse", "harmless", "either"
 ANY_REFUSAL = tuple(range(400, 500))
@@ -61,10 +49,35 @@ class Cell:
     @property
     def name(self) -> str:
         """Name the cell among those of its operation."""
-        credential = (
-            self.recipe.name if self.recipe else ("signature" if self.signed else "default credential")
-        )
-        return "/".join((credential, str(self.subject), self.shape.name)).replace(" ", "-")
+        return "/".join((self.credential, str(self.subject), self.shape.name)).replace(" ", "-")
+
+    @property
+    def credential(self) -> str:
+        """Name the way to authenticate."""
+        if self.recipe is not None:
+            return self.recipe.name
+        return "signature" if self.signed else "default credential"
+
+    @property
+    def may_cancel(self) -> bool:
+        """Tell whether a correct server may carry the cancel out."""
+        return self.expects in {ACCEPT, EITHER}
+
+    @property
+    def is_safe(self) -> bool:
+        """Tell whether the worst that a server can make of it is the documented cancel of a job it was given for."""
+        return self.shape.live or self.subject.kind in {"unknown", "malformed"}
+
+    @property
+    def repeats(self) -> bool:
+        """Tell whether it shows what other cells show: the same fault would have to hide from all of them."""
+        states = JOB_STATES[self.operation.key]
+        if self.recipe is not None and self.recipe.accepted:
+            first = next(recipe for recipe in RECIPES[self.operation.api] if recipe.accepted)
+            return self.recipe is not first and self.subject.state != states.cancellable[0]
+        if self.recipe is not None:
+            return self.subject.state != states.cancellable[0]
+        return self.signed and (self.subject.kind == "malformed" or self.subject.state in states.final)
 
     @property
     def forbids_effect(self) -> bool:
@@ -79,7 +92,7 @@ class Cell:
     def requirements(self) -> tuple[str, ...]:
         """Return what the cell proves by itself, the form of its answer aside."""
         more = ["bystander-untouched"] if self.subject.kind == "job" else []
-        if self.expects in {ACCEPT, EITHER}:
+        if self.may_cancel:
             more += ["cancel-accepted", "cancel-takes-effect"]
         if self.expects == REFUSE:
             more.append("refusal-changes-nothing")
@@ -200,7 +213,7 @@ def _job_cells(operation: Operation) -> Iterator[Cell]:
             point=f"{family}-unknown-job",
             signed=signed,
         )
-        for problem in malformed_ids(operation):
+        for problem in malformations(operation):
             yield Cell(
                 operation,
                 None,
@@ -222,7 +235,7 @@ def _shape_cells(operation: Operation) -> Iterator[Cell]:
     for shape in SHAPES:
         if operation.api not in shape.apis:
             continue
-        for signed in signed_too:
+        for signed in signed_too if shape.signatures_agree else (False,):
             for state in (states.cancellable[-1], states.final[0]):
                 expects = shape.expects
                 requirement, statuses = shape.requirement, shape.statuses or ANY_REFUSAL
@@ -240,150 +253,3 @@ def _shape_cells(operation: Operation) -> Iterator[Cell]:
                     shape.point if state not in states.final else "",
                     signed=signed,
                 )
-
-
-def run_cell(cell: Cell, probe: Probe) -> None:
-    """Send what *cell* says on a fresh job and hold the answer, the job and its bystanders to it."""
-    recipe = cell.recipe or probe.session.default_recipe(like="good" if cell.signed else "")
-    job, parameters, host = _subject(cell, probe)
-    bystanders = _bystanders(cell, probe) if job else []
-    other = bystanders[0][1].parameters if bystanders else None
-    request = probe.authenticate(cell.shape.change(probe.request(parameters, host)), recipe, other)
-    answer = probe.send(request)
-    probe.hold(cell.requirement)
-    if cell.expects == ACCEPT:
-        _hold_acceptance(cell, probe, answer)
-    if cell.expects == REFUSE:
-        _hold_refusal(cell, probe, answer)
-    if job is not None:
-        _hold_effect(cell, probe, answer, job)
-        _hold_success_flag(cell, probe, answer, job)
-        _hold_bystanders(bystanders, probe, answer)
-    if cell.point:
-        _observe(cell, probe, answer)
-
-
-def _subject(cell: Cell, probe: Probe) -> tuple[Job | None, dict[str, str], str | None]:
-    """Return the job, the path parameters and the Host that the request names."""
-    operation, subject = cell.operation, cell.subject
-    if subject.kind == "unknown":
-        return None, probe.own_parameters(unknown_id(operation)), None
-    if subject.kind == "malformed":
-        return None, probe.own_parameters(malformed_ids(operation)[subject.state]), None
-    if subject.kind == "job":
-        job = probe.target.new_job(operation, subject.state)
-        return job, dict(job.parameters), job.host
-    job = probe.target.new_job(operation, subject.state, "other")
-    if subject.kind == "foreign":
-        return job, dict(job.parameters), job.host
-    return job, probe.own_parameters(job.job_id), None
-
-
-def _bystanders(cell: Cell, probe: Probe) -> list[tuple[Operation, Job]]:
-    """Make the jobs that the request must leave alone, the first one of the same kind and owner."""
-    operation, target = cell.operation, probe.target
-    wanted = [(operation, "self")]
-    if cell.expects == ACCEPT and cell.shape is CANONICAL:
-        wanted += [(operation, "other")]
-        wanted += [
-            (sibling, "self") for sibling in target.api.operations.values() if sibling is not operation
-        ]
-    return [
-        (kind, target.new_job(kind, JOB_STATES[kind.key].cancellable[0], owner)) for kind, owner in wanted
-    ]
-
-
-def _hold_acceptance(cell: Cell, probe: Probe, answer: Answer) -> None:
-    probe.hold("cancel-accepted")
-    if answer.accepted:
-        return
-    # A refusal that is not about the credential says nothing about the way to authenticate.
-    about_credential = cell.recipe is None or answer.response.status in {401, 403}
-    requirement = cell.requirement if about_credential else "cancel-accepted"
-    expected = f"an accepted cancel of a job in state {cell.subject.state}"
-    probe.violate(requirement, expected, answer.summary, answer.exchange)
-
-
-def _hold_refusal(cell: Cell, probe: Probe, answer: Answer) -> None:
-    # A SQL job's answer may say in a 200 that the request was not carried out.
-    in_body = answer.response.status == 200 and not answer.accepted and "auth" not in cell.requirement
-    wanted = "4xx" if cell.statuses == ANY_REFUSAL else " or ".join(map(str, cell.statuses))
-    if not in_body and answer.response.status not in cell.statuses:
-        expected = f"a refusal with {wanted}"
-        probe.violate(cell.requirement, expected, answer.summary, answer.exchange)
-    elif cell.shape.code_ends and not answer.error_code.endswith(cell.shape.code_ends):
-        expected = f"error_code ending in {cell.shape.code_ends}"
-        probe.violate(cell.requirement, expected, answer.summary, answer.exchange)
-
-
-def _hold_effect(cell: Cell, probe: Probe, answer: Answer, job: Job) -> None:
-    """Hold the state of the job: cancelled after an acceptance, as it was after anything else."""
-    operation, target = cell.operation, probe.target
-    cancelled = JOB_STATES[operation.key].cancelled
-    if cell.expects in {ACCEPT, EITHER} and answer.accepted:
-        probe.hold("cancel-takes-effect")
-        # Waiting once for a server that forgets is enough.
-        already_broken = probe.session.outcome.violated("cancel-takes-effect", operation.key)
-        within = 0 if already_broken else target.settle
-        after = target.settled_state(operation, job.job_id, cancelled, within)
-        if after != cancelled:
-            expected = f"state {cancelled} within {target.settle:g} s"
-            received = f"{answer.summary}, then state {after}"
-            probe.violate("cancel-takes-effect", expected, received, answer.exchange)
-    elif cell.subject.state != cancelled and (cell.forbids_effect or not answer.accepted):
-        requirement = cell.requirement if cell.forbids_effect else "refusal-changes-nothing"
-        probe.hold(requirement)
-        after = target.state(operation, job.job_id)
-        if after == cancelled:
-            expected = f"the job as it was, {cell.subject.state}"
-            received = f"{answer.summary}, then state {after}"
-            probe.violate(requirement, expected, received, answer.exchange)
-
-
-def _hold_success_flag(cell: Cell, probe: Probe, answer: Answer, job: Job) -> None:
-    """Hold a 200 that says is_success false to having cancelled nothing."""
-    operation = cell.operation
-    if (
-        operation.name != "cancelSqlJob"
-        or not isinstance(answer.json, dict)
-        or "is_success" not in answer.json
-    ):
-        return
-    probe.hold("dli-sql-success-flag")
-    cancelled = JOB_STATES[operation.key].cancelled
-    if answer.json["is_success"] is not False or cell.subject.state == cancelled:
-        return
-    if probe.target.state(operation, job.job_id) == cancelled:
-        expected = "is_success true, since the job was cancelled"
-        probe.violate("dli-sql-success-flag", expected, answer.summary, answer.exchange)
-
-
-def _hold_bystanders(bystanders: list[tuple[Operation, Job]], probe: Probe, answer: Answer) -> None:
-    for kind, bystander in bystanders:
-        probe.hold("bystander-untouched")
-        after = probe.target.state(kind, bystander.job_id)
-        if after == JOB_STATES[kind.key].cancelled:
-            received = f"job {bystander.job_id} in {after}"
-            probe.violate("bystander-untouched", "another job as it was", received, answer.exchange)
-
-
-def _observe(cell: Cell, probe: Probe, answer: Answer) -> None:
-    """Name the choice that the answer shows, in the words of the table of silent points where it has them."""
-    point = probe.session.catalogue.silent_points[cell.point]
-    status, code = answer.response.status, answer.error_code
-    if GATEWAY_CODE.fullmatch(code):
-        probe.observe("dli-gateway-prefix", code.partition(".")[0])
-        code = "gateway-" + code.partition(".")[2]
-    name = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", code).replace(".", "-").lower()
-    candidates = [f"{status}-{name}", str(status), answer.error_code]
-    if answer.accepted:
-        candidates += ["cancels", "accepted", "cancellable", "ignored", "lenient", "200-nothing"]
-    elif status == 200:
-        candidates += ["200-is-success-false"]
-    else:
-        candidates += ["refused", "not-cancellable"]
-    choice = next((c for c in candidates if c in point.choices), f"{status}-{name}")
-    unknown = probe.session.outcome.observed.get(cell.point.partition("-")[0] + "-unknown-job", {})
-    if choice not in point.choices and choice == unknown.get(cell.operation.key):
-        choice = "as-unknown"
-    probe.observe(cell.point, choice)

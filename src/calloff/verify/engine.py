@@ -3,107 +3,99 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
-from dataclasses import dataclass, field
-from functools import partial
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
-from calloff.verify.cells import cells, run_cell
-from calloff.verify.judge import RULES
+from calloff.errors import InvalidInputError
+from calloff.verify import preflight, selection
+from calloff.verify.cell_run import name_as_unknown
+from calloff.verify.checks import BUDGETS, LAYERS, Budget, Check, Layer, checks, rule_requirements, run_check
+from calloff.verify.expectations import excused
 from calloff.verify.outcome import Outcome
 from calloff.verify.session import Session
-from calloff.verify.target import CannotSupplyError, TargetError
-from calloff.verify.wire import NoAnswerError, TargetLostError
+from calloff.verify.target import TargetError
+from calloff.verify.wire import TargetLostError
+from calloff.verify.workers import work_through
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from calloff.apis import Operation
     from calloff.contract import Catalogue
-    from calloff.verify.session import Probe
+    from calloff.verify.expectations import Expectation
     from calloff.verify.target import Target
 
-Layer = Literal["table", "races", "model", "fuzz"]
-LAYERS: tuple[Layer, ...] = ("table", "races", "model", "fuzz")
+__all__ = [
+    "BUDGETS",
+    "LAYERS",
+    "Budget",
+    "Check",
+    "Layer",
+    "Run",
+    "checks",
+    "rule_requirements",
+    "run_check",
+]
 
 _log = logging.getLogger(__name__)
 
 CONFORMS, VIOLATED, NOT_VERIFIED = 0, 1, 3  # 2 is wrong usage, which the command line tells
 
+_NOT_LIVE = "left out of the live profile, which only sends cancels of given and of made-up jobs"
 
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing to run: what it is called, what it proves, and how."""
-
-    name: str
-    layer: Layer
-    operation: Operation
-    requirements: tuple[str, ...]
-    run: Callable[[Probe], None] = field(repr=False)
+Progress = "Callable[[Check, int, int], None]"
 
 
-def checks(operation: Operation, layers: Iterable[Layer] = LAYERS, *, seed: int = 0) -> list[Check]:
-    """Return every check of *operation* in *layers*, in the order they run."""
-    wanted = set(layers)
-    found: list[Check] = []
-    if "table" in wanted:
-        found += [
-            Check(cell.name, "table", operation, cell.requirements, partial(run_cell, cell))
-            for cell in cells(operation)
-        ]
-    if "races" in wanted:
-        from calloff.verify.races import cancel_at_the_same_time, cancel_twice, see_cancellable_states
+@dataclass
+class _Task:
+    """One check to run against one target, and what it found."""
 
-        second = () if operation.api == "tencent-ci" else ("dli-second-cancel-refused",)
-        twice = ("cancel-accepted", "cancel-takes-effect", *second)
-        found += [
-            Check("cancel-twice", "races", operation, twice, cancel_twice),
-            Check(
-                "cancel-at-the-same-time",
-                "races",
-                operation,
-                ("concurrent-cancels-agree",),
-                cancel_at_the_same_time,
-            ),
-        ]
-        if operation.name == "cancelInventoryTriggerJob":
-            shown = ("status-documented",)
-            found.append(Check("cancellable-states", "races", operation, shown, see_cancellable_states))
-    if "model" in wanted:
-        from calloff.verify import model
-
-        found.append(Check("walk", "model", operation, model.REQUIREMENTS, partial(model.walk, seed=seed)))
-    if "fuzz" in wanted:
-        from calloff.verify import fuzz
-
-        found.append(
-            Check("fuzz", "fuzz", operation, fuzz.requirements(operation.key), partial(fuzz.fuzz, seed=seed))
-        )
-    return found
-
-
-def rule_requirements() -> tuple[str, ...]:
-    """Return the requirements that every answer is held to, whatever check it belongs to."""
-    return tuple(rule.requirement for rule in RULES)
+    session: Session
+    check: Check
+    outcome: Outcome = field(default_factory=Outcome)
 
 
 @dataclass
 class Run:
-    """One run of the suite against one or more targets."""
+    """One run of the suite against one or more targets.
+
+    *operations* (keys or names), *only* (requirement ids), *level* (MUST leaves the SHOULD ones out) and *case* (the id
+    of one check) narrow it. *workers* checks run at the same time. *live* sends nothing that could touch a job that
+    was not given: the decision table alone, what is to be refused first, by one worker.
+    """
 
     catalogue: Catalogue
     seed: int = 0
     layers: Sequence[Layer] = LAYERS
     operations: Sequence[str] = ()
+    only: Sequence[str] = ()
+    level: str | None = None
+    budget: Budget = "standard"
+    workers: int = 1
+    live: bool = False
+    case: str | None = None
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     targets: list[Target] = field(default_factory=list)
+    clock_skew: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
     stopped: str = ""
     interrupted: bool = False
+    _stop: threading.Event = field(default_factory=threading.Event, repr=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def plan(self, target: Target) -> list[Check]:
-        """Return the checks that apply to *target*."""
-        return [check for op in self.chosen(target) for check in checks(op, self.layers, seed=self.seed)]
+        """Return the checks that apply to *target*, in their order; those that are withheld say why.
+
+        Raises InvalidInputError where what is chosen does not exist, or is not for this API.
+        """
+        plan = self._every_check(target, self.budget)
+        if self.case is not None:
+            wider = plan if self.budget != "quick" else self._every_check(target, "standard")
+            return [selection.find_case(self.case, wider)]
+        requirements = selection.wanted(self.catalogue, self.only, self.level)
+        return [check for check in plan if selection.proves(check, requirements)]
 
     def chosen(self, target: Target) -> list[Operation]:
         """Return the operations of *target* that are verified; naming none chooses all."""
@@ -118,26 +110,29 @@ class Run:
     ) -> int:
         """Run every check against every target and return the exit status.
 
-        Interrupting, or losing a target, ends the run with what was found so far.
+        Interrupting, or losing a target, ends the run with what was found so far; a target whose examination shows a
+        problem is not begun with. Raises InvalidInputError where what is chosen does not exist.
         """
         began = time.monotonic()
         self.targets = list(targets)
-        plans = [(target, self.plan(target)) for target in targets]
-        total = sum(len(plan) for _, plan in plans)
+        tasks = self._tasks(targets)
         done = 0
+
+        def run(task: _Task) -> None:
+            nonlocal done
+            if self.interrupted:
+                raise KeyboardInterrupt
+            with self._lock:
+                if progress is not None:
+                    progress(task.check, done, len(tasks))
+            run_check(task.check, task.session, task.outcome)
+            with self._lock:
+                done += 1
+
         try:
-            for target, plan in plans:
-                if not plan:
-                    continue
-                session = Session(target, self.catalogue)
-                self.outcomes[target.api.name] = session.outcome
-                for check in plan:
-                    if self.interrupted:
-                        break
-                    if progress is not None:
-                        progress(check, done, total)
-                    run_check(check, session)
-                    done += 1
+            self._examine(tasks)
+            if not self.stopped:
+                work_through(tasks, run, 1 if self.live else self.workers, self._stop)
         except TargetLostError as error:
             self.stopped = f"the target was lost: {error}"
         except TargetError as error:
@@ -152,32 +147,88 @@ class Run:
         if self.interrupted:
             self.stopped = "interrupted"
         if self.stopped:
-            self.stopped += f"; {done} of {total} checks were run"
+            self.stopped += f"; {done} of {len(tasks)} checks were run"
+        self._collect(tasks)
         self.seconds = time.monotonic() - began
         return self.exit_status()
 
-    def exit_status(self, *, strict: bool = False) -> int:
-        """Return 0 (conforms), 1 (a MUST is violated; a SHOULD too when *strict*) or 3 (could not verify)."""
-        if self.stopped or not any(outcome.accepted for outcome in self.outcomes.values()):
+    def exit_status(self, *, strict: bool = False, expectations: Sequence[Expectation] = ()) -> int:
+        """Return 0 (conforms), 1 (a MUST is violated; a SHOULD too when *strict*) or 3 (could not verify).
+
+        What an expectation that has not expired names does not count.
+        """
+        if self.stopped or not self._verified_something():
             return NOT_VERIFIED
         levels = {"MUST", "SHOULD"} if strict else {"MUST"}
         broken = any(
             self.catalogue.requirements[violation.requirement].level in levels
+            and not excused(expectations, violation.requirement, violation.operation)
             for outcome in self.outcomes.values()
             for violation in outcome.violations
         )
         return VIOLATED if broken else CONFORMS
 
+    def _every_check(self, target: Target, budget: Budget) -> list[Check]:
+        plan = [
+            check
+            for operation in self.chosen(target)
+            for check in checks(operation, self.layers, seed=self.seed, budget=budget)
+        ]
+        if not self.live:
+            return plan
+        plan = [
+            check if check.cell is not None and check.cell.is_safe else replace(check, withheld=_NOT_LIVE)
+            for check in plan
+        ]
+        # What is to be refused comes first: should the budget end, no job was cancelled for nothing.
+        return sorted(plan, key=lambda check: check.cell is None or check.cell.may_cancel)
 
-def run_check(check: Check, session: Session) -> None:
-    """Run one check; what the target cannot supply becomes a skip, a missing answer a violation."""
-    probe = session.probe(check.operation, check.layer, check.name)
-    session.outcome.checks_run += 1
-    try:
-        check.run(probe)
-    except CannotSupplyError as error:
-        for requirement in check.requirements:
-            probe.skip(requirement, str(error))
-    except NoAnswerError:
-        # Noted as a violation where it happened; the check cannot go on.
-        return
+    def _tasks(self, targets: Sequence[Target]) -> list[_Task]:
+        requirements = selection.wanted(self.catalogue, self.only, self.level)
+        names = [target.api.name for target in targets]
+        selection.check_operations(self.operations, names)
+        if self.budget not in BUDGETS:
+            msg = f"expected a budget of {', '.join(BUDGETS)}, got {self.budget!r}"
+            raise InvalidInputError(msg)
+        if self.workers < 1:
+            msg = f"expected at least one worker, got {self.workers}"
+            raise InvalidInputError(msg)
+        chosen = targets
+        if self.case is not None:
+            chosen = [target for target in targets if self.case.startswith(f"{target.api.name}/")] or targets[
+                :1
+            ]
+        tasks = []
+        for target in chosen:
+            if plan := self.plan(target):
+                session = Session(
+                    target, self.catalogue, seed=self.seed, wanted=requirements, stop=self._stop
+                )
+                self.outcomes[target.api.name] = session.outcome
+                tasks += [_Task(session, check) for check in plan]
+        return tasks
+
+    def _examine(self, tasks: Sequence[_Task]) -> None:
+        """Look at each target before its checks; one that cannot be verified stops the run."""
+        for api in dict.fromkeys(task.session.target.api.name for task in tasks):
+            target = next(t for t in self.targets if t.api.name == api)
+            examination = preflight.examine(target, self.catalogue, self.seed)
+            self.clock_skew[api] = target.clock_skew
+            if examination.problem:
+                self.stopped = examination.problem
+                return
+
+    def _collect(self, tasks: Sequence[_Task]) -> None:
+        """Put what was found into the order of the checks, whichever came first."""
+        for outcome in self.outcomes.values():
+            outcome.clear()
+        for task in tasks:
+            self.outcomes[task.session.target.api.name].add(task.outcome)
+        for outcome in self.outcomes.values():
+            name_as_unknown(outcome, self.catalogue)
+
+    def _verified_something(self) -> bool:
+        """Tell whether anything was; a whole run in which nothing was ever accepted verified nothing."""
+        if self.only or self.case is not None:
+            return any(outcome.exercised for outcome in self.outcomes.values())
+        return any(outcome.accepted for outcome in self.outcomes.values())

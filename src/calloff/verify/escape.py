@@ -5,13 +5,21 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from calloff.verify.pace import BudgetSpentError
 from calloff.verify.target import CannotSupplyError, TargetError
 from calloff.verify.wire import NoAnswerError, TargetLostError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_ENDS_THE_CHECK = (CannotSupplyError, NoAnswerError, TargetError, TargetLostError, KeyboardInterrupt)
+_ENDS_THE_CHECK = (
+    BudgetSpentError,
+    CannotSupplyError,
+    NoAnswerError,
+    TargetError,
+    TargetLostError,
+    KeyboardInterrupt,
+)
 
 
 class _Leave(BaseException):
@@ -23,6 +31,11 @@ class Escape:
 
     def __init__(self) -> None:
         self._error: BaseException | None = None
+
+    @property
+    def left(self) -> bool:
+        """Tell whether the check was ended."""
+        return self._error is not None
 
     @contextmanager
     def inside(self) -> Iterator[None]:

@@ -22,7 +22,7 @@ from calloff.verify.cells import ANY_REFUSAL, auth_statuses
 from calloff.verify.escape import Escape
 from calloff.verify.outcome import Exchange
 from calloff.verify.recipes import RECIPES
-from calloff.verify.shapes import FINAL_REQUIREMENT, JOB_STATES, unknown_id
+from calloff.verify.shapes import FINAL_REQUIREMENT, JOB_STATES
 from calloff.verify.target import CannotSupplyError, Job
 
 if TYPE_CHECKING:
@@ -49,8 +49,11 @@ class DisagreementError(AssertionError):
         self.exchange = exchange
 
 
-def walk(probe: Probe, *, seed: int, walks: int = 15, steps: int = 12) -> None:
+def walk(probe: Probe, *, seed: int, walks: int, steps: int) -> None:
     """Run *walks* walks of at most *steps* steps; note the shortest disagreement found."""
+    if not probe.target.reads_state:
+        # Every step is compared with the states that the model knows.
+        raise CannotSupplyError(probe.session.no_reading)
     states = JOB_STATES[probe.operation.key]
     recipes = _available(probe)
     good = [recipe for recipe in recipes if recipe.accepted]
@@ -71,6 +74,7 @@ def walk(probe: Probe, *, seed: int, walks: int = 15, steps: int = 12) -> None:
             self.state: dict[str, str] = {}
             self.exchange: Exchange | None = None
             self.acted_on = ("", "")
+            self.disagreed = False
 
         @initialize(target=jobs)
         def begin(self) -> Any:
@@ -91,6 +95,7 @@ def walk(probe: Probe, *, seed: int, walks: int = 15, steps: int = 12) -> None:
 
         @rule(job_id=jobs, recipe=st.sampled_from(good))
         def cancel(self, job_id: str, recipe: Recipe) -> None:
+            self.compare(job_id, "bystander-untouched")
             self.hold_cancel(job_id, recipe)
 
         def hold_cancel(self, job_id: str, recipe: Recipe) -> None:
@@ -116,6 +121,7 @@ def walk(probe: Probe, *, seed: int, walks: int = 15, steps: int = 12) -> None:
 
         @rule(job_id=jobs, recipe=st.sampled_from(bad))
         def cancel_unauthenticated(self, job_id: str, recipe: Recipe) -> None:
+            self.compare(job_id, "bystander-untouched")
             self.acted_on = (job_id, recipe.requirement)
             answer = self.send(self.job[job_id], recipe)
             if answer.response.status not in auth_statuses(recipe):
@@ -123,27 +129,35 @@ def walk(probe: Probe, *, seed: int, walks: int = 15, steps: int = 12) -> None:
 
         @rule(recipe=st.sampled_from(good))
         def cancel_unknown(self, recipe: Recipe) -> None:
-            answer = self.send(Job("", probe.own_parameters(unknown_id(probe.operation))), recipe)
+            answer = self.send(Job("", probe.own_parameters(probe.unknown_id())), recipe)
             if answer.accepted or answer.response.status not in {200, *ANY_REFUSAL}:
                 self.disagree("unknown-job-refused", "a refusal", answer.summary)
 
         @invariant()
-        def every_job_is_as_the_model_says(self) -> None:
-            for job_id, expected in self.state.items():
-                with escape.inside():
-                    after = probe.target.state(probe.operation, job_id)
-                if (after == states.cancelled) != (expected == states.cancelled):
-                    requirement = self.acted_on[1] if job_id == self.acted_on[0] else "bystander-untouched"
-                    self.disagree(requirement, f"a job in {expected} as it was", f"job {job_id} in {after}")
+        def the_job_acted_on_is_as_the_model_says(self) -> None:
+            if self.acted_on[0]:
+                self.compare(*self.acted_on)
+
+        def teardown(self) -> None:
+            # Those that were not acted on; all of them after each step would be most of the requests of a walk.
+            for job_id in () if self.disagreed or escape.left else self.state:
+                self.compare(job_id, "bystander-untouched")
+
+        def compare(self, job_id: str, requirement: str) -> None:
+            expected = self.state[job_id]
+            with escape.inside():
+                after = probe.target.state(probe.operation, job_id)
+            if (after == states.cancelled) != (expected == states.cancelled):
+                self.disagree(requirement, f"a job in {expected} as it was", f"job {job_id} in {after}")
 
         def send(self, job: Job, recipe: Recipe) -> Any:
             with escape.inside():
-                request = probe.authenticate(probe.request(job.parameters, job.host), recipe)
-                answer = probe.send(request)
-            self.exchange = Exchange(request, answer.response)
+                answer = probe.call(probe.request(job.parameters, job.host), recipe)
+            self.exchange = answer.exchange
             return answer
 
         def disagree(self, requirement: str, expected: str, received: str) -> None:
+            self.disagreed = True
             assume(self.exchange is not None)
             assert self.exchange is not None  # noqa: S101 - assume() above ended the walk otherwise
             error = DisagreementError(requirement, expected, received, self.exchange)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from calloff.verify.wire import Request, Response
@@ -16,6 +17,11 @@ _SHOWN = 300
 def cut(text: str) -> str:
     """Shorten *text* to what a line of a report shows, and mark where it was cut."""
     return text if len(text) <= _SHOWN else text[:_SHOWN] + CUT
+
+
+def case_id(operation_key: str, layer: str, name: str) -> str:
+    """Return the id of a case as ``--case`` takes it and the User-Agent of its requests carries it: visible ASCII."""
+    return re.sub("[^!-~]", "-", f"{operation_key}/{layer}/{name}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +44,11 @@ class Violation:
     received: str
     exchange: Exchange | None = None
 
+    @property
+    def case_id(self) -> str:
+        """Return the id of the case."""
+        return case_id(self.operation, self.layer, self.case)
+
 
 @dataclass(frozen=True, slots=True)
 class Skip:
@@ -49,6 +60,24 @@ class Skip:
     case: str
     reason: str
 
+    @property
+    def case_id(self) -> str:
+        """Return the id of the case."""
+        return case_id(self.operation, self.layer, self.case)
+
+
+@dataclass(frozen=True, slots=True)
+class CellResult:
+    """What came of one cell of the decision table; *status* is that of the answer, where there was one."""
+
+    operation: str
+    credential: str
+    state: str
+    shape: str
+    case: str
+    verdict: Literal["held", "violated", "skipped"]
+    status: int | None
+
 
 @dataclass
 class Outcome:
@@ -57,11 +86,11 @@ class Outcome:
     exercised: Counter[tuple[str, str]] = field(default_factory=Counter)
     violations: list[Violation] = field(default_factory=list)
     skips: list[Skip] = field(default_factory=list)
+    cells: list[CellResult] = field(default_factory=list)
     observed: dict[str, dict[str, str]] = field(default_factory=dict)
     accepted: int = 0
     requests: int = 0
     checks_run: int = 0
-    stopped: str = ""
 
     def violated(self, requirement: str, operation: str) -> list[Violation]:
         """Return the violations of one requirement by one operation."""
@@ -76,3 +105,21 @@ class Outcome:
         if any((s.requirement, s.operation) == (requirement, operation) for s in self.skips):
             return "skipped"
         return "not run"
+
+    def clear(self) -> None:
+        """Forget everything, so that it can be added in another order."""
+        self.__init__()  # type: ignore[misc]
+
+    def add(self, other: Outcome) -> None:
+        """Add what *other* found; where both observed the same point, the choice seen first stays."""
+        self.exercised.update(other.exercised)
+        self.violations += other.violations
+        self.skips += other.skips
+        self.cells += other.cells
+        for point, choices in other.observed.items():
+            seen = self.observed.setdefault(point, {})
+            for operation, choice in choices.items():
+                seen.setdefault(operation, choice)
+        self.accepted += other.accepted
+        self.requests += other.requests
+        self.checks_run += other.checks_run

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from calloff.verify.wire import Request, Response, Wire
+    from calloff.verify.wires import Wires
 
 # Seconds of the longest pause that is waited out, and how often one request is sent again.
 MAX_PAUSE = 60.0
@@ -70,7 +71,7 @@ class Pace:
     _next: float = field(default=float("-inf"), init=False, repr=False)
     _gave_up: bool = field(default=False, init=False, repr=False)
 
-    def send(self, wire: Wire, request: Request) -> Response:
+    def send(self, wire: Wire | Wires, request: Request) -> Response:
         """Send *request* over *wire* in its turn and return the answer.
 
         A 429 is waited out and the same request sent again, as often as the bounds of this module allow; one that

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from calloff.verify.shapes import JOB_STATES
+from calloff.verify.target import CannotSupplyError
 
 if TYPE_CHECKING:
     from calloff.verify.judge import Answer
@@ -20,11 +21,16 @@ def cancel_twice(probe: Probe) -> None:
     states = JOB_STATES[operation.key]
     recipe = probe.session.default_recipe()
     job = target.new_job(operation, states.cancellable[-1])
-    request = probe.authenticate(probe.request(job.parameters, job.host), recipe)
-    first = probe.send(request)
+    first = probe.call(probe.request(job.parameters, job.host), recipe)
     probe.hold("cancel-accepted")
     if not first.accepted:
         probe.violate("cancel-accepted", "an accepted cancel", first.summary, first.exchange)
+        return
+    if not first.is_ci:
+        probe.observe("dli-success-body", _completeness(first))
+    if not target.reads_state:
+        for requirement in ("cancel-takes-effect", "dli-second-cancel-refused"):
+            probe.skip(requirement, probe.session.no_reading)
         return
     probe.hold("cancel-takes-effect")
     at_once = target.state(operation, job.job_id) == states.cancelled
@@ -34,10 +40,7 @@ def cancel_twice(probe: Probe) -> None:
         probe.violate("cancel-takes-effect", wanted, f"state {after}", first.exchange)
         return
     probe.observe(f"{first.family}-settle", "at-once" if at_once else "later")
-    if not first.is_ci:
-        probe.observe("dli-success-body", _completeness(first))
-    again = probe.authenticate(probe.request(job.parameters, job.host), recipe)
-    second = probe.send(again)
+    second = probe.call(probe.request(job.parameters, job.host), recipe)
     if states.second_cancel_is_silent:
         return
     probe.hold("dli-second-cancel-refused")
@@ -64,8 +67,7 @@ def see_cancellable_states(probe: Probe) -> None:
     accepted = set()
     for state in JOB_STATES[probe.operation.key].silent:
         job = probe.target.new_job(probe.operation, state)
-        request = probe.authenticate(probe.request(job.parameters, job.host), recipe)
-        if probe.send(request).accepted:
+        if probe.call(probe.request(job.parameters, job.host), recipe).accepted:
             accepted.add(state)
     names = {(): "none", ("Pause",): "pause", ("Pause", "Running"): "running-and-pause"}
     seen = tuple(sorted(accepted))
@@ -75,6 +77,8 @@ def see_cancellable_states(probe: Probe) -> None:
 def cancel_at_the_same_time(probe: Probe) -> None:
     """Send two cancels of one job at the same time, on two connections."""
     operation, target = probe.operation, probe.target
+    if not target.reads_state:
+        raise CannotSupplyError(probe.session.no_reading)
     states = JOB_STATES[operation.key]
     recipe = probe.session.default_recipe()
     wires = target.new_wire(), target.new_wire()

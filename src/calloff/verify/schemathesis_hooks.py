@@ -22,7 +22,7 @@ import schemathesis
 
 from calloff.apis import APIS, OPERATIONS
 from calloff.errors import InvalidInputError
-from calloff.verify.fuzz import request_of
+from calloff.verify.fuzz_cases import request_of
 from calloff.verify.given import given_target
 from calloff.verify.recipes import RECIPES, Draft
 from calloff.verify.redact import Redactor

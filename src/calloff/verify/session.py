@@ -2,45 +2,66 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import threading
+from dataclasses import dataclass, field, replace
+from random import Random
 from typing import TYPE_CHECKING
 
 from calloff.verify.judge import RULES, Answer, Document
-from calloff.verify.outcome import Exchange, Outcome, Skip, Violation
+from calloff.verify.key_guard import MAX_FAILURES_IN_A_ROW
+from calloff.verify.outcome import Exchange, Outcome, Skip, Violation, case_id
 from calloff.verify.recipes import RECIPES, Draft, Recipe
-from calloff.verify.shapes import request_for, target_of, unknown_id
+from calloff.verify.shapes import malformed_id, request_for, target_of, unknown_id
 from calloff.verify.target import CannotSupplyError
 from calloff.verify.wire import NoAnswerError, Request, Response, TargetLostError, Wire
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from calloff.apis import Operation
     from calloff.contract import Catalogue
     from calloff.verify.target import Target
 
-# The gateway locks a key after more than 5 failures in a row; staying well below protects a user's key.
-MAX_FAILURES_IN_A_ROW = 3
 # A server that answers nothing, and still accepts connections, would hold the run for hours.
 MAX_SILENCES_IN_A_ROW = 5
 
 
 @dataclass
 class Session:
-    """What all checks against one target share."""
+    """What all checks against one target share, in however many threads they run.
+
+    *seed* makes the ids that the suite makes up. *wanted* are the requirements that are noted, all where it is None.
+    Setting *stop* ends what is under way at its next request; *spent* says which budget allows no request more.
+    """
 
     target: Target
     catalogue: Catalogue
     outcome: Outcome = field(default_factory=Outcome)
+    seed: int = 0
+    wanted: frozenset[str] | None = None
+    stop: threading.Event = field(default_factory=threading.Event, repr=False)
+    spent: str = ""
     document: Document = field(init=False)
     _silences: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def __post_init__(self) -> None:
         self.document = Document(self.target.api)
 
-    def probe(self, operation: Operation, layer: str, case: str) -> Probe:
-        """Begin one check."""
-        return Probe(self, operation, layer, case)
+    @property
+    def no_reading(self) -> str:
+        """Say why no state can be read back, where none can."""
+        source = "the jobs come from a file" if self.target.states is not None else "no provider states given"
+        return f"{source}, so no state can be read back"
+
+    def probe(self, operation: Operation, layer: str, case: str, outcome: Outcome | None = None) -> Probe:
+        """Begin one check; what it finds goes to *outcome*, by default that of the session."""
+        return Probe(self, operation, layer, case, self.outcome if outcome is None else outcome)
+
+    def add(self, outcome: Outcome) -> None:
+        """Add what a check found to the outcome of the session."""
+        with self._lock:
+            self.outcome.add(outcome)
 
     def default_recipe(self, *, like: str = "") -> Recipe:
         """Return the first way to authenticate that the target's credentials allow."""
@@ -56,28 +77,22 @@ class Session:
         msg = f"no credential that should be accepted: {'; '.join(dict.fromkeys(reasons))}"
         raise CannotSupplyError(msg)
 
-    def needs_good_request(self, key_id: str) -> bool:
-        """Tell whether a failure more under *key_id* could lock it, unless a good request comes first."""
-        return self.target.failures[key_id] >= MAX_FAILURES_IN_A_ROW
-
-    def count(self, key_id: str, *, failing: bool) -> None:
-        """Count a request under *key_id*."""
-        self.target.failures[key_id] = self.target.failures[key_id] + 1 if failing else 0
-
     def send(self, request: Request, wire: Wire | None = None) -> Response:
         """Send *request* and return the answer.
 
         Raises NoAnswerError where the target is there and gives none, TargetLostError where it is gone or was
         silent too often in a row.
         """
-        self.outcome.requests += 1
+        if self.stop.is_set():
+            raise KeyboardInterrupt
         try:
             response = self.target.pace.send(wire or self.target.wire, request)
         except NoAnswerError as error:
             # A server that is gone makes the next connection fail; then the run ends instead.
             self.target.new_wire().send_nothing()
-            # One that closes the connection instead holds nobody up.
-            self._silences += isinstance(error.__cause__, TimeoutError)
+            with self._lock:
+                # One that closes the connection instead holds nobody up.
+                self._silences += isinstance(error.__cause__, TimeoutError)
             if self._silences >= MAX_SILENCES_IN_A_ROW:
                 msg = f"{self._silences} requests in a row were not answered in time, the last: {error}"
                 raise TargetLostError(msg) from error
@@ -88,44 +103,88 @@ class Session:
 
 @dataclass
 class Probe:
-    """One check in progress, of one operation."""
+    """One check in progress, of one operation.
+
+    *random* makes the ids that are made up for it, the same ones whatever else runs. *status* is that of the answer
+    that the check is about.
+    """
 
     session: Session
     operation: Operation
     layer: str
     case: str
+    outcome: Outcome
+    random: Random = field(init=False, repr=False)
+    status: int | None = None
+    _of_good_requests: Random = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.random = Random(f"{self.session.seed} {self.id}")  # noqa: S311 - must repeat itself
+        # How many good requests the key needs depends on what ran before.
+        self._of_good_requests = Random(f"{self.session.seed} good {self.id}")  # noqa: S311
+
+    @property
+    def id(self) -> str:
+        """Return the id of the case, which its requests carry."""
+        return case_id(self.operation.key, self.layer, self.case)
 
     @property
     def target(self) -> Target:
         """Return the server under test."""
         return self.session.target
 
+    def named(self, case: str) -> Probe:
+        """Return a probe of another case of the same check."""
+        return replace(self, case=case)
+
     def hold(self, requirement: str) -> None:
         """Note that *requirement* was exercised; it is held unless a violation is noted too."""
-        if self._binds(requirement):
-            self.session.outcome.exercised[requirement, self.operation.key] += 1
+        if self.notes(requirement):
+            self.outcome.exercised[requirement, self.operation.key] += 1
 
     def violate(
         self, requirement: str, expected: str, received: str, exchange: Exchange | None = None
     ) -> None:
         """Note that *requirement* was broken."""
         self.hold(requirement)
-        self.session.outcome.violations.append(
-            Violation(requirement, self.operation.key, self.layer, self.case, expected, received, exchange)
-        )
+        if self.notes(requirement):
+            self.outcome.violations.append(
+                Violation(
+                    requirement, self.operation.key, self.layer, self.case, expected, received, exchange
+                )
+            )
 
     def skip(self, requirement: str, reason: str) -> None:
         """Note that *requirement* could not be exercised."""
-        if self._binds(requirement):
-            self.session.outcome.skips.append(
-                Skip(requirement, self.operation.key, self.layer, self.case, reason)
-            )
+        if self.notes(requirement):
+            self.outcome.skips.append(Skip(requirement, self.operation.key, self.layer, self.case, reason))
 
     def observe(self, point: str, choice: str) -> None:
         """Record the choice that the target made at a silent point."""
         if not self.session.catalogue.silent_points[point].applies_to(self.operation.key):
             return
-        self.session.outcome.observed.setdefault(point, {}).setdefault(self.operation.key, choice)
+        self.outcome.observed.setdefault(point, {}).setdefault(self.operation.key, choice)
+
+    def broken_before(self, requirement: str) -> bool:
+        """Tell whether the run has already found *requirement* broken by the operation."""
+        key = self.operation.key
+        return bool(
+            self.outcome.violated(requirement, key) or self.session.outcome.violated(requirement, key)
+        )
+
+    def reads(self, requirement: str) -> bool:
+        """Tell whether states can be read back, which *requirement* needs; note a skip where they cannot."""
+        if not self.target.reads_state:
+            self.skip(requirement, self.session.no_reading)
+        return self.target.reads_state
+
+    def unknown_id(self) -> str:
+        """Make an id up that has the right form and was never given out."""
+        return unknown_id(self.operation, self.random)
+
+    def malformed_id(self, malformation: str) -> str:
+        """Make an id up that is malformed in one way."""
+        return malformed_id(self.operation, malformation, self.random)
 
     def own_parameters(self, job_id: str) -> dict[str, str]:
         """Return the path parameters of *job_id* in the target's own project or bucket."""
@@ -143,33 +202,53 @@ class Probe:
             self.operation,
             parameters,
             host=host or self.target.authority,
-            case=self.case.replace(" ", "-"),
+            case=self.id,
             prefix=self.target.address.prefix,
         )
 
     def authenticate(
         self, request: Request, recipe: Recipe, other: Mapping[str, str] | None = None
     ) -> Request:
-        """Apply *recipe*; *other* are the path parameters of another job, for recipes that replay a signature."""
-        other_target = target_of(
-            self.operation,
-            other or self.own_parameters(unknown_id(self.operation)),
-            self.target.address.prefix,
-        )
+        """Apply *recipe*, for a request that is sent by other means than *call*.
 
-        def build() -> tuple[Request, str]:
-            keys = self.target.credentials(recipe.credentials)
-            return recipe.build(Draft(request, keys, self.target.now(), other_target)), keys.key_id
+        *other* are the path parameters of another job, for recipes that replay a signature. Raises ValueError where
+        the recipe counts as a failure: only *call* keeps the key from being locked.
+        """
+        if recipe.counts_as_failure:
+            msg = f"expected a recipe that no gateway counts as a failure, got {recipe.name!r}; send it with call()"
+            raise ValueError(msg)
+        return self._build(request, recipe, self._other_target(other))
 
-        built, key_id = build()
-        if key_id and key_id in (built.header("Authorization") or built.target):
-            if recipe.counts_as_failure and self.session.needs_good_request(key_id):
-                self._send_good_request(recipe)
-                built, key_id = build()
-            # A right signature over what another owner holds counts neither way.
-            if recipe.counts_as_failure or recipe.accepted:
-                self.session.count(key_id, failing=recipe.counts_as_failure)
-        return built
+    def call(
+        self,
+        request: Request,
+        recipe: Recipe,
+        other: Mapping[str, str] | None = None,
+        *,
+        ask: Callable[[Request], Answer] | None = None,
+    ) -> Answer:
+        """Apply *recipe*, send the request and return the answer, with no key ever near to being locked.
+
+        *other* is as for *authenticate*; *ask* sends and judges, by default *send*. Raises what that raises, and
+        CannotSupplyError where a failure more could lock the key.
+        """
+        sending = ask or self.send
+        other_target = self._other_target(other)
+        if not recipe.counts_as_failure:
+            return self._call_good(request, recipe, other_target, sending)
+        guard, kind = self.target.guard, recipe.credentials
+        while True:
+            key_id = self.target.credentials(kind).key_id
+            with guard.turn(key_id):
+                if self.target.credentials(kind).key_id != key_id:
+                    continue
+                if guard.row(key_id) < MAX_FAILURES_IN_A_ROW:
+                    built = self._build(request, recipe, other_target)
+                    if not _names(built, key_id):
+                        return sending(built)
+                    with guard.failing(key_id):
+                        return sending(built)
+                self._make_room(kind, key_id)
 
     def send(self, request: Request, wire: Wire | None = None) -> Answer:
         """Send *request*, judge the answer by every rule that binds the operation, and return it."""
@@ -179,40 +258,78 @@ class Probe:
 
     def ask(self, request: Request, wire: Wire | None = None) -> Answer:
         """Send *request* and return the answer as it is; none at all is noted as a violation, and raised."""
+        self.outcome.requests += 1
         try:
             response = self.session.send(request, wire)
         except NoAnswerError as error:
             self.violate("no-server-fault", "an answer", str(error), Exchange(request, None))
             raise
         answer = Answer(self.session.document, self.operation, request, response)
-        self.session.outcome.accepted += answer.accepted
+        self.outcome.accepted += answer.accepted
         return answer
 
     def judge(self, answer: Answer) -> None:
         """Hold *answer* against the rules that bind the operation."""
         for rule in RULES:
-            if not (self._binds(rule.requirement) and rule.concerns(answer)):
+            if not (self.notes(rule.requirement) and rule.concerns(answer)):
                 continue
             self.hold(rule.requirement)
             if (broken := rule.broken(answer)) is not None:
                 self.violate(rule.requirement, *broken, Exchange(answer.request, answer.response))
 
-    def _send_good_request(self, recipe: Recipe) -> None:
+    def notes(self, requirement: str) -> bool:
+        """Tell whether *requirement* binds the operation and is wanted."""
+        wanted = self.session.wanted
+        bound = self.session.catalogue.requirements[requirement].applies_to(self.operation.key)
+        return bound and (wanted is None or requirement in wanted)
+
+    def _other_target(self, other: Mapping[str, str] | None) -> str:
+        parameters = other or self.own_parameters(self.unknown_id())
+        return target_of(self.operation, parameters, self.target.address.prefix)
+
+    def _build(self, request: Request, recipe: Recipe, other_target: str) -> Request:
+        draft = Draft(request, self.target.credentials(recipe.credentials), self.target.now(), other_target)
+        try:
+            return recipe.build(draft)
+        except ValueError as error:
+            msg = f"no signature can be made of such a request: {error}"
+            raise CannotSupplyError(msg) from error
+
+    def _call_good(
+        self, request: Request, recipe: Recipe, other_target: str, sending: Callable[[Request], Answer]
+    ) -> Answer:
+        key_id = self.target.credentials(recipe.credentials).key_id
+        mark = self.target.guard.mark(key_id)
+        built = self._build(request, recipe, other_target)
+        answer = sending(built)
+        # A right signature over what another owner holds counts neither way, a refused one is a failure itself.
+        if recipe.accepted and answer.response.status != 401 and _names(built, key_id):
+            self.target.guard.clear(key_id, mark)
+        return answer
+
+    def _make_room(self, kind: str, key_id: str) -> None:
+        """Let a good request under *key_id* come between two failures, or take another key."""
         good = next(
             (
-                good
-                for good in RECIPES[self.target.api.name]
-                if good.accepted and good.credentials == recipe.credentials
+                recipe
+                for recipe in RECIPES[self.target.api.name]
+                if recipe.accepted and recipe.credentials == kind
             ),
             None,
         )
         if good is None:
-            self.target.renew(recipe.credentials)
+            self.target.renew(kind)
             return
-        keys = self.target.credentials(good.credentials)
-        request = self.request(self.own_parameters(unknown_id(self.operation)))
-        self.ask(good.build(Draft(request, keys, self.target.now(), request.target)))
-        self.session.count(keys.key_id, failing=False)
+        request = self.request(self.own_parameters(unknown_id(self.operation, self._of_good_requests)))
+        answer = self._call_good(request, good, request.target, self.ask)
+        if self.target.guard.row(key_id) >= MAX_FAILURES_IN_A_ROW:
+            msg = (
+                f"a right request under the {kind} key was answered {answer.response.status}, so no wrong one more "
+                "is sent under it: a gateway locks a key after failures in a row"
+            )
+            raise CannotSupplyError(msg)
 
-    def _binds(self, requirement: str) -> bool:
-        return self.session.catalogue.requirements[requirement].applies_to(self.operation.key)
+
+def _names(request: Request, key_id: str) -> bool:
+    """Tell whether *request* is authenticated by *key_id*, so that a gateway counts it."""
+    return bool(key_id) and key_id in (request.header("Authorization") or request.target)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import secrets
 import uuid
 from dataclasses import dataclass, replace
+from functools import cache
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from calloff.verify.leaks import INJECTED_HEADER
 from calloff.verify.wire import Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from random import Random
 
     from calloff.apis import Operation
 
@@ -54,23 +57,36 @@ FINAL_REQUIREMENT: Mapping[str, str] = {
 }
 
 
-def unknown_id(operation: Operation) -> str:
-    """Make an id up that has the right form and was never given out."""
+def unknown_id(operation: Operation, random: Random) -> str:
+    """Make an id up, out of *random*, that has the right form and was never given out."""
+    number = random.getrandbits(128)
     if operation.api == "tencent-ci":
-        return ("a" if operation.name == "cancelAiJob" else "b") + secrets.token_hex(16)
-    return str(uuid.uuid4())
+        return f"{'a' if operation.name == 'cancelAiJob' else 'b'}{number:032x}"
+    return str(uuid.UUID(int=number, version=4))
 
 
-def malformed_ids(operation: Operation) -> Mapping[str, str]:
-    """Return ids, by what is wrong with them, that break the documented pattern of *operation*."""
-    ids = {
-        "too long": "a" * 65,
-        "with an underscore": unknown_id(operation)[:-1] + "_",
-        "with a space": unknown_id(operation) + " ",
-        "not ASCII": unknown_id(operation)[:-1] + "é",
-        "with a NUL": unknown_id(operation)[:-1] + "\0",
-    }
-    return ids if operation.name != "cancelBatchJob" else ids | {"no UUID": "a" * 36}
+# What breaks the documented pattern of an id, by name: each makes a malformed id of a well-formed one.
+_MALFORMED: Mapping[str, Callable[[str], str]] = {
+    "too long": lambda _: "a" * 65,
+    "with an underscore": lambda well_formed: well_formed[:-1] + "_",
+    "with a space": lambda well_formed: well_formed + " ",
+    "not ASCII": lambda well_formed: well_formed[:-1] + "\N{LATIN SMALL LETTER E WITH ACUTE}",
+    "with a NUL": lambda well_formed: well_formed[:-1] + "\0",
+    "beyond the first plane of Unicode": lambda _: "\N{GRINNING FACE}" * 8,
+    "thousands of letters long": lambda _: "a" * 4000,
+    "with a line break": lambda well_formed: f"{well_formed}\r\n{INJECTED_HEADER}: yes",
+    "no UUID": lambda _: "a" * 36,
+}
+
+
+def malformations(operation: Operation) -> tuple[str, ...]:
+    """Name the ways in which an id can break the documented pattern of *operation*."""
+    return tuple(name for name in _MALFORMED if name != "no UUID" or operation.name == "cancelBatchJob")
+
+
+def malformed_id(operation: Operation, malformation: str, random: Random) -> str:
+    """Make an id up, out of *random*, that is malformed in one way."""
+    return _MALFORMED[malformation](unknown_id(operation, random))
 
 
 def target_of(operation: Operation, parameters: Mapping[str, str], prefix: str = "") -> str:
@@ -81,11 +97,21 @@ def target_of(operation: Operation, parameters: Mapping[str, str], prefix: str =
     return prefix + path + (f"?{operation.query}" if operation.query else "")
 
 
+def user_agent(case: str) -> str:
+    """Return the User-Agent of the requests of a case, by which a server's author finds them in a log."""
+    return f"calloff-verify/{_version()} case/{case}"
+
+
+@cache
+def _version() -> str:
+    return version("calloff")
+
+
 def request_for(
     operation: Operation, parameters: Mapping[str, str], *, host: str, case: str, prefix: str = ""
 ) -> Request:
-    """Write the documented request of *operation* without a credential."""
-    headers = [("Host", host), ("User-Agent", f"calloff-verify case/{case}")]
+    """Write the documented request of *operation* without a credential; *case* is the id of the case it belongs to."""
+    headers = [("Host", host), ("User-Agent", user_agent(case))]
     if operation.method == "PUT":
         headers.append(("Content-Length", "0"))
     if operation.api == "huaweicloud-dli":
@@ -100,7 +126,8 @@ class Shape:
     *expects* is ``accept``, ``refuse`` (4xx and nothing cancelled), ``harmless`` (nothing cancelled, whatever the
     answer) or ``either`` (the vendor is silent). *statuses* and *code_ends* narrow a
     refusal, *point* is the silent point that the answer shows. *live* tells whether the shape may be sent about a
-    real job: the worst that a server can make of it is the documented cancel of that very job.
+    real job: the worst that a server can make of it is the documented cancel of that very job. *signatures_agree* is
+    False where two right servers may compute different signatures, so that a good one could count against the key.
     """
 
     name: str
@@ -112,6 +139,7 @@ class Shape:
     code_ends: str = ""
     point: str = ""
     live: bool = False
+    signatures_agree: bool = True
 
 
 def _retarget(change: Callable[[str], str]) -> Callable[[Request], Request]:
@@ -124,6 +152,18 @@ def _path(change: Callable[[str], str]) -> Callable[[Request], Request]:
         return change(path) + mark + query
 
     return _retarget(retarget)
+
+
+def _id(change: Callable[[str], str]) -> Callable[[Request], Request]:
+    def change_last_segment(path: str) -> str:
+        head, slash, job_id = path.rpartition("/")
+        return head + slash + change(job_id)
+
+    return _path(change_last_segment)
+
+
+def _other_digit(digit: str) -> str:
+    return "0" if digit != "0" else "1"
 
 
 def _method(name: str) -> Callable[[Request], Request]:
@@ -192,6 +232,14 @@ SHAPES: tuple[Shape, ...] = (
         live=True,
     ),
     Shape(
+        "cancel twice",
+        _CI,
+        "status-documented",
+        "either",
+        _retarget(lambda t: t.partition("?")[0] + "?cancel&cancel"),
+        live=True,
+    ),
+    Shape(
         "without Content-Length",
         _CI,
         "status-documented",
@@ -202,7 +250,14 @@ SHAPES: tuple[Shape, ...] = (
     ),
     *(
         Shape(f"method {name}", _ALL, "other-method-cancels-nothing", "harmless", _method(name))
-        for name in ("GET", "POST", "PATCH")
+        for name in ("GET", "HEAD", "POST", "PATCH")
+    ),
+    Shape(
+        "method POST that names the documented one",
+        _ALL,
+        "other-method-cancels-nothing",
+        "harmless",
+        lambda request: _header("X-HTTP-Method-Override", request.method)(_method("POST")(request)),
     ),
     Shape(
         "method DELETE",
@@ -228,12 +283,35 @@ SHAPES: tuple[Shape, ...] = (
     Shape(
         "id followed by an encoded slash", _ALL, "id-matched-whole", "harmless", _path(lambda p: p + "%2F")
     ),
+    Shape("id lacking its first letter", _ALL, "id-matched-whole", "harmless", _id(lambda i: i[1:])),
     Shape(
-        "id lacking its first letter",
+        "id with another first letter",
         _ALL,
         "id-matched-whole",
         "harmless",
-        _path(lambda p: p.rpartition("/")[0] + "/" + p.rpartition("/")[2][1:]),
+        _id(lambda i: _other_digit(i[0]) + i[1:]),
+    ),
+    Shape(
+        "id with another last letter",
+        _ALL,
+        "id-matched-whole",
+        "harmless",
+        _id(lambda i: i[:-1] + _other_digit(i[-1])),
+    ),
+    Shape(
+        "id with a letter encoded twice",
+        _ALL,
+        "id-matched-whole",
+        "harmless",
+        _id(lambda i: f"{i[:-1]}%25{ord(i[-1]):X}"),
+    ),
+    Shape(
+        "id with a broken percent-encoding",
+        _ALL,
+        "malformed-id-refused",
+        "refuse",
+        _id(lambda i: i[:-1] + "%zz"),
+        signatures_agree=False,
     ),
     Shape(
         "Content-Type with an empty body",

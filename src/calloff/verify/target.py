@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import re
 import ssl
+import threading
 import time
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from urllib.parse import quote
 
 from calloff.apis import APIS
+from calloff.verify.key_guard import KeyGuard
 from calloff.verify.pace import Pace
 from calloff.verify.wire import Address, NoAnswerError, Request, Wire
+from calloff.verify.wires import Wires
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -118,13 +120,12 @@ class ProviderStates:
     url: str
     timeout: float = 10.0
     tls: ssl.SSLContext | None = field(default=None, repr=False)
-    _wire: Wire = field(init=False, repr=False)
-    _prefix: str = field(init=False, repr=False)
+    _address: Address = field(init=False, repr=False)
+    _wires: Wires = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        address = Address.parse(self.url)
-        self._wire = Wire(address, self.timeout, self.tls)
-        self._prefix = address.prefix
+        self._address = Address.parse(self.url)
+        self._wires = Wires(self._new_wire)
 
     def abilities(self, api: str) -> Mapping[str, Any]:
         """Return the states per operation and the credential kinds that the target can bring about."""
@@ -184,18 +185,21 @@ class ProviderStates:
 
     def close(self) -> None:
         """Close the connection."""
-        self._wire.close()
+        self._wires.close()
+
+    def _new_wire(self) -> Wire:
+        return Wire(self._address, self.timeout, self.tls)
 
     def _call(self, method: str, path: str, data: Mapping[str, str] | None = None) -> dict[str, Any]:
         body = json.dumps(data).encode() if data is not None else b""
-        headers = [("Host", self._wire.address.authority), ("Content-Length", str(len(body)))]
+        headers = [("Host", self._address.authority), ("Content-Length", str(len(body)))]
         if body:
             headers.append(("Content-Type", "application/json"))
         try:
-            response = self._wire.send(Request(method, self._prefix + path, tuple(headers), body))
+            response = self._wires.send(Request(method, self._address.prefix + path, tuple(headers), body))
         except NoAnswerError as error:
             # A server that is gone is told as such.
-            self._wire.send_nothing()
+            self._new_wire().send_nothing()
             msg = f"{method} {self.url}{path}: {error}"
             raise TargetError(msg) from error
         try:
@@ -220,8 +224,8 @@ class Target:
     *base_url* is connected to, *host* is what the Host header says, *keys* authenticate the party that owns the
     jobs; *kinds* are further credentials, by the names that the provider states give them. Without *states* the
     target supplies no jobs, and the checks that need one are skipped. *timeout* and *settle* are in seconds, *tls*
-    holds the authorities that are trusted, *clock_skew* is the server's clock minus ours, in seconds. *failures*
-    counts the refused signatures in a row by key id.
+    holds the authorities that are trusted, *clock_skew* is the server's clock minus ours, in seconds. *guard*
+    keeps the keys from being locked. Threads may share a target.
     """
 
     api: Api
@@ -235,8 +239,9 @@ class Target:
     pace: Pace = field(default_factory=Pace)
     clock_skew: float = 0.0
     kinds: Mapping[str, Keys] = field(default_factory=dict)
-    failures: Counter[str] = field(default_factory=Counter)
-    wire: Wire = field(init=False, repr=False)
+    guard: KeyGuard = field(default_factory=KeyGuard, repr=False)
+    wire: Wires = field(init=False, repr=False)
+    _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
     _minted: dict[str, Keys] = field(default_factory=dict, repr=False)
     _retired: list[str] = field(default_factory=list, repr=False)
     _abilities: Mapping[str, Any] | None = field(default=None, repr=False)
@@ -244,7 +249,7 @@ class Target:
     def __post_init__(self) -> None:
         if self.tls is None and self.address.scheme == "https":
             self.tls = ssl.create_default_context()
-        self.wire = self.new_wire()
+        self.wire = Wires(self.new_wire)
 
     @property
     def address(self) -> Address:
@@ -319,17 +324,18 @@ class Target:
             return self.keys
         if kind in self.kinds:
             return self.kinds[kind]
-        if kind not in self._minted:
-            if self.states is None:
-                msg = f"no provider states given, so no {kind} credential can be had"
-                raise CannotSupplyError(msg)
-            if kind not in self._ability("credentials"):
-                msg = f"the target's provider states do not list {kind} credentials"
-                if not self.reads_state:
-                    msg = f"no {kind} credentials given; a credentials file can name them"
-                raise CannotSupplyError(msg)
-            self._minted[kind] = self.states.credentials(self.api.name, kind)
-        return self._minted[kind]
+        with self._lock:
+            if kind not in self._minted:
+                if self.states is None:
+                    msg = f"no provider states given, so no {kind} credential can be had"
+                    raise CannotSupplyError(msg)
+                if kind not in self._ability("credentials"):
+                    msg = f"the target's provider states do not list {kind} credentials"
+                    if not self.reads_state:
+                        msg = f"no {kind} credentials given; a credentials file can name them"
+                    raise CannotSupplyError(msg)
+                self._minted[kind] = self.states.credentials(self.api.name, kind)
+            return self._minted[kind]
 
     def renew(self, kind: str) -> None:
         """Forget the credentials of *kind*, so that the next use asks for fresh ones.
@@ -339,17 +345,20 @@ class Target:
         if kind not in self._minted:
             msg = f"the given {kind} credentials were refused as often as a key that locks allows"
             raise CannotSupplyError(msg)
-        self._retired.extend(self._minted.pop(kind).secrets())
+        with self._lock:
+            self._retired.extend(self._minted.pop(kind).secrets())
 
     def secrets(self) -> tuple[str, ...]:
         """Return every secret in use, for redaction."""
-        in_use = (self.keys, *self.kinds.values(), *self._minted.values())
-        return (*(secret for keys in in_use for secret in keys.secrets()), *self._retired)
+        with self._lock:
+            in_use = (self.keys, *self.kinds.values(), *self._minted.values())
+            return (*(secret for keys in in_use for secret in keys.secrets()), *self._retired)
 
     def _ability(self, name: str) -> Any:
-        if self._abilities is None and self.states is not None:
-            self._abilities = self.states.abilities(self.api.name)
-        return (self._abilities or {}).get(name, {})
+        with self._lock:
+            if self._abilities is None and self.states is not None:
+                self._abilities = self.states.abilities(self.api.name)
+            return (self._abilities or {}).get(name, {})
 
 
 def announced_targets(

@@ -1,0 +1,231 @@
+"""Run one cell of the decision table, and hold the answer, the job and its bystanders to what the cell says."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Literal
+
+from calloff.verify.cells import ACCEPT, ANY_REFUSAL, HARMLESS, REFUSE
+from calloff.verify.judge import GATEWAY_CODE
+from calloff.verify.outcome import CellResult
+from calloff.verify.shapes import CANONICAL, JOB_STATES
+from calloff.verify.target import CannotSupplyError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from calloff.apis import Operation
+    from calloff.contract import Catalogue
+    from calloff.verify.cells import Cell
+    from calloff.verify.judge import Answer
+    from calloff.verify.outcome import Outcome
+    from calloff.verify.recipes import Recipe
+    from calloff.verify.session import Probe
+    from calloff.verify.target import Job
+    from calloff.verify.wire import Request
+
+
+def run_cell(cell: Cell, probe: Probe) -> None:
+    """Send what *cell* says on a fresh job and hold the answer, the job and its bystanders to it."""
+    recipe = cell.recipe or probe.session.default_recipe(like="good" if cell.signed else "")
+    job, parameters, host = _subject(cell, probe)
+    bystanders = _bystanders(cell, probe) if job else []
+    other = next((bystander.parameters for kind, bystander in bystanders if kind is cell.operation), None)
+    answer = _call(cell, probe, recipe, job, cell.shape.change(probe.request(parameters, host)), other)
+    probe.status = answer.response.status
+    only_the_state_tells = (
+        cell.expects == HARMLESS and cell.subject.state != JOB_STATES[cell.operation.key].cancelled
+    )
+    if not only_the_state_tells or probe.reads(cell.requirement):
+        probe.hold(cell.requirement)
+    if cell.expects == ACCEPT:
+        _hold_acceptance(cell, probe, answer)
+    if cell.expects == REFUSE:
+        _hold_refusal(cell, probe, answer)
+    if job is not None:
+        _hold_effect(cell, probe, answer, job)
+        _hold_success_flag(cell, probe, answer, job)
+        _hold_bystanders(bystanders, probe, answer)
+    if cell.point:
+        _observe(cell, probe, answer)
+
+
+def result(cell: Cell, probe: Probe) -> CellResult:
+    """Return what came of *cell*, which *probe* ran."""
+    key = cell.operation.key
+    skipped = any(skip.requirement == cell.requirement for skip in probe.outcome.skips)
+    if probe.outcome.violations:
+        verdict: Literal["held", "violated", "skipped"] = "violated"
+    else:
+        verdict = "skipped" if skipped or not probe.outcome.exercised else "held"
+    return CellResult(
+        key, cell.credential, str(cell.subject), cell.shape.name, probe.id, verdict, probe.status
+    )
+
+
+def _call(
+    cell: Cell,
+    probe: Probe,
+    recipe: Recipe,
+    job: Job | None,
+    request: Request,
+    other: Mapping[str, str] | None,
+) -> Answer:
+    """Send the request of *cell*; a job that it may have cancelled against expectation is not used again."""
+    spent = job is not None and not cell.may_cancel
+    try:
+        answer = probe.call(request, recipe, other)
+        spent = spent and answer.accepted
+    except CannotSupplyError:
+        spent = False
+        raise
+    finally:
+        if spent and job is not None:
+            probe.target.spend(cell.operation, job.job_id)
+    return answer
+
+
+def _subject(cell: Cell, probe: Probe) -> tuple[Job | None, dict[str, str], str | None]:
+    """Return the job, the path parameters and the Host that the request names."""
+    operation, subject = cell.operation, cell.subject
+    if subject.kind == "unknown":
+        return None, probe.own_parameters(probe.unknown_id()), None
+    if subject.kind == "malformed":
+        return None, probe.own_parameters(probe.malformed_id(subject.state)), None
+    if subject.kind == "job":
+        job = probe.target.new_job(operation, subject.state, spend=cell.may_cancel)
+        return job, dict(job.parameters), job.host
+    job = probe.target.new_job(operation, subject.state, "other", spend=cell.may_cancel)
+    if subject.kind == "foreign":
+        return job, dict(job.parameters), job.host
+    return job, probe.own_parameters(job.job_id), None
+
+
+def _bystanders(cell: Cell, probe: Probe) -> list[tuple[Operation, Job]]:
+    """Make the jobs that the request must leave alone, the first one of the same kind and owner."""
+    operation, target = cell.operation, probe.target
+    if not probe.reads("bystander-untouched"):
+        return []
+    wanted = [(operation, "self")]
+    if cell.expects == ACCEPT and cell.shape is CANONICAL:
+        wanted += [(operation, "other")]
+        wanted += [
+            (sibling, "self") for sibling in target.api.operations.values() if sibling is not operation
+        ]
+    made = []
+    for kind, owner in wanted:
+        try:
+            made.append((kind, target.new_job(kind, JOB_STATES[kind.key].cancellable[0], owner)))
+        except CannotSupplyError as error:
+            probe.skip("bystander-untouched", str(error))
+    return made
+
+
+def _hold_acceptance(cell: Cell, probe: Probe, answer: Answer) -> None:
+    probe.hold("cancel-accepted")
+    if answer.accepted:
+        return
+    # A refusal that is not about the credential says nothing about the way to authenticate.
+    about_credential = cell.recipe is None or answer.response.status in {401, 403}
+    requirement = cell.requirement if about_credential else "cancel-accepted"
+    expected = f"an accepted cancel of a job in state {cell.subject.state}"
+    probe.violate(requirement, expected, answer.summary, answer.exchange)
+
+
+def _hold_refusal(cell: Cell, probe: Probe, answer: Answer) -> None:
+    # A SQL job's answer may say in a 200 that the request was not carried out.
+    in_body = answer.response.status == 200 and not answer.accepted and "auth" not in cell.requirement
+    wanted = "4xx" if cell.statuses == ANY_REFUSAL else " or ".join(map(str, cell.statuses))
+    if not in_body and answer.response.status not in cell.statuses:
+        expected = f"a refusal with {wanted}"
+        probe.violate(cell.requirement, expected, answer.summary, answer.exchange)
+    elif cell.shape.code_ends and not answer.error_code.endswith(cell.shape.code_ends):
+        expected = f"error_code ending in {cell.shape.code_ends}"
+        probe.violate(cell.requirement, expected, answer.summary, answer.exchange)
+
+
+def _hold_effect(cell: Cell, probe: Probe, answer: Answer, job: Job) -> None:
+    """Hold the state of the job: cancelled after an acceptance, as it was after anything else."""
+    operation, target = cell.operation, probe.target
+    cancelled = JOB_STATES[operation.key].cancelled
+    if cell.may_cancel and answer.accepted:
+        if not probe.reads("cancel-takes-effect"):
+            return
+        probe.hold("cancel-takes-effect")
+        # Waiting once for a server that forgets is enough.
+        already_broken = probe.broken_before("cancel-takes-effect")
+        within = 0 if already_broken else target.settle
+        after = target.settled_state(operation, job.job_id, cancelled, within)
+        if after != cancelled:
+            expected = f"state {cancelled} within {target.settle:g} s"
+            received = f"{answer.summary}, then state {after}"
+            probe.violate("cancel-takes-effect", expected, received, answer.exchange)
+    elif cell.subject.state != cancelled and (cell.forbids_effect or not answer.accepted):
+        requirement = cell.requirement if cell.forbids_effect else "refusal-changes-nothing"
+        if not target.reads_state:
+            # What the answer alone shows of the cell's own requirement was held already.
+            probe.reads("refusal-changes-nothing")
+            return
+        probe.hold(requirement)
+        after = target.state(operation, job.job_id)
+        if after == cancelled:
+            expected = f"the job as it was, {cell.subject.state}"
+            received = f"{answer.summary}, then state {after}"
+            probe.violate(requirement, expected, received, answer.exchange)
+
+
+def _hold_success_flag(cell: Cell, probe: Probe, answer: Answer, job: Job) -> None:
+    """Hold a 200 that says is_success false to having cancelled nothing."""
+    operation = cell.operation
+    if (
+        operation.name != "cancelSqlJob"
+        or not isinstance(answer.json, dict)
+        or "is_success" not in answer.json
+    ):
+        return
+    if not probe.reads("dli-sql-success-flag"):
+        return
+    probe.hold("dli-sql-success-flag")
+    cancelled = JOB_STATES[operation.key].cancelled
+    if answer.json["is_success"] is not False or cell.subject.state == cancelled:
+        return
+    if probe.target.state(operation, job.job_id) == cancelled:
+        expected = "is_success true, since the job was cancelled"
+        probe.violate("dli-sql-success-flag", expected, answer.summary, answer.exchange)
+
+
+def _hold_bystanders(bystanders: list[tuple[Operation, Job]], probe: Probe, answer: Answer) -> None:
+    for kind, bystander in bystanders:
+        probe.hold("bystander-untouched")
+        after = probe.target.state(kind, bystander.job_id)
+        if after == JOB_STATES[kind.key].cancelled:
+            received = f"job {bystander.job_id} in {after}"
+            probe.violate("bystander-untouched", "another job as it was", received, answer.exchange)
+
+
+def _observe(cell: Cell, probe: Probe, answer: Answer) -> None:
+    """Name the choice that the answer shows, in the words of the table of silent points where it has them."""
+    point = probe.session.catalogue.silent_points[cell.point]
+    status, code = answer.response.status, answer.error_code
+    if GATEWAY_CODE.fullmatch(code):
+        probe.observe("dli-gateway-prefix", code.partition(".")[0])
+        code = "gateway-" + code.partition(".")[2]
+    name = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", code).replace(".", "-").lower()
+    candidates = [f"{status}-{name}", str(status), answer.error_code]
+    if answer.accepted:
+        candidates += ["cancels", "accepted", "cancellable", "ignored", "lenient", "200-nothing"]
+    elif status == 200:
+        candidates += ["200-is-success-false"]
+    else:
+        candidates += ["refused", "not-cancellable"]
+    probe.observe(cell.point, next((c for c in candidates if c in point.choices), f"{status}-{name}"))
+
+
+def name_as_unknown(outcome: Outcome, catalogue: Catalogue) -> None:
+    """Name the answers that are those to an unknown job as such, where the table of silent points does."""
+    for point, choices in outcome.observed.items():
+        known = catalogue.silent_points[point].choices
+        unknown = outcome.observed.get(point.partition("-")[0] + "-unknown-job", {})
+        for operation, choice in choices.items():
+            if "as-unknown" in known and choice not in known and choice == unknown.get(operation):
+                choices[operation] = "as-unknown"

@@ -1,0 +1,203 @@
+"""Let schemathesis write requests from a document, and judge answers by it: the same requests for one seed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import requests
+import schemathesis
+from defusedxml.ElementTree import fromstring
+from hypothesis import HealthCheck, Phase, Verbosity, given, settings
+from hypothesis import seed as with_seed
+from schemathesis.checks import CHECKS, load_all_checks
+from schemathesis.core.failures import FailureGroup
+from schemathesis.core.transport import Response as FuzzedResponse
+
+from calloff.apis import APIS, OPERATIONS
+from calloff.contract import read_yaml
+from calloff.verify.wire import Request
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from calloff.verify.wire import Response
+
+# By name, since minor releases of schemathesis add checks that are on unless listed.
+CHECK_NAMES = (
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_headers_conformance",
+    "response_schema_conformance",
+)
+# What judges a body, which the vendor may leave out of a 200.
+_OF_A_BODY = frozenset({"content_type_conformance", "response_schema_conformance"})
+
+_CONFIG = {
+    "generation": {"with-security-parameters": False, "database": "none"},
+    "cache": {"enabled": False},
+    "analysis": {"constants": {"enabled": False}},
+}
+
+_OF_A_REQUEST = frozenset({"method", "url", "headers", "params", "cookies", "data", "json", "files"})
+# Where schemathesis is told that the server is; the request is sent elsewhere.
+_NOWHERE = "http://schemathesis.invalid"
+
+
+@schemathesis.deserializer("application/xml", "text/xml")
+def _xml(_context: object, response: Any) -> Any:
+    """Read the leaves of an error body; schemathesis validates no XML unless told how to read it."""
+    root = fromstring(response.content, forbid_dtd=True)
+    if root.tag != "Error":
+        msg = f"expected root Error, got {root.tag}"
+        raise ValueError(msg)
+    return {child.tag: child.text or "" for child in root}
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """What a check of schemathesis finds wrong: *named* names the member or header, *received* is what to show."""
+
+    check: str
+    named: str
+    received: str
+
+
+@dataclass(frozen=True)
+class FuzzCase:
+    """One request as schemathesis wrote it: every path parameter percent-encoded, the query as it is sent."""
+
+    path_parameters: Mapping[str, str]
+    query: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    _case: Any = field(repr=False, compare=False)
+    _prepared: requests.PreparedRequest = field(repr=False, compare=False)
+
+    def flaws(self, response: Response, *, body_may_be_absent: bool) -> list[Flaw]:
+        """Return what schemathesis finds wrong with *response*."""
+        headers: dict[str, list[str]] = {}
+        for name, value in response.headers:
+            headers.setdefault(name, []).append(value)
+        got = FuzzedResponse(
+            status_code=response.status,
+            headers=headers,
+            content=response.body,
+            request=self._prepared,
+            elapsed=0.0,
+            verify=True,
+        )
+        absent = body_may_be_absent and response.status == 200 and not response.body
+        found = []
+        for name in CHECK_NAMES:
+            if absent and name in _OF_A_BODY:
+                continue
+            try:
+                self._case.validate_response(got, checks=_check(name))
+            except FailureGroup as group:
+                found += [_flaw(name, failure, response) for failure in group.exceptions]
+        return found
+
+
+def _flaw(check: str, failure: Any, response: Response) -> Flaw:
+    received = str(getattr(failure, "message", failure)).strip()
+    if check == "response_schema_conformance":
+        # The message shows the whole body too.
+        return Flaw(check, str(getattr(failure, "validation_message", received)), received)
+    # The message about the value of a header leaves its name out.
+    value = str(getattr(failure, "instance", ""))
+    named = [name for name, held in response.headers if held == value]
+    return Flaw(check, " ".join([received, *named]), received)
+
+
+@cache
+def _check(name: str) -> list[Any]:
+    load_all_checks()
+    return list(CHECKS.get_by_names([name]))
+
+
+@cache
+def _schema(api: str) -> Any:
+    document = read_yaml(APIS[api].document)  # type: ignore[index]
+    schema = schemathesis.openapi.from_dict(document, config=schemathesis.Config.from_dict(_CONFIG))
+    schema.config.update(base_url=_NOWHERE)
+    return schema
+
+
+def _described(operation_key: str) -> Any:
+    operation = OPERATIONS[operation_key]
+    return _schema(operation.api)[operation.path][operation.method]
+
+
+@cache
+def _strategy(operation_key: str, mode: Any) -> Any:
+    return _described(operation_key).as_strategy(generation_mode=mode)
+
+
+@cache
+def generated(operation_key: str, seed: int, count: int, *, valid: bool) -> tuple[FuzzCase, ...]:
+    """Return *count* requests at most that the document allows, or, not *valid*, that it does not."""
+    modes = schemathesis.GenerationMode
+    options = settings(
+        max_examples=count,
+        database=None,
+        deadline=None,
+        verbosity=Verbosity.quiet,
+        phases=(Phase.generate,),
+        suppress_health_check=list(HealthCheck),
+        print_blob=False,
+    )
+    found: list[FuzzCase] = []
+
+    @with_seed(seed)
+    @options
+    @given(case=_strategy(operation_key, modes.POSITIVE if valid else modes.NEGATIVE))
+    def write(case: Any) -> None:
+        found.append(_written(case))
+
+    write()
+    return tuple(found)
+
+
+@cache
+def documented(operation_key: str) -> FuzzCase:
+    """Return the request of the document, its path parameters left out."""
+    operation = OPERATIONS[operation_key]
+    query = {operation.query: ""} if operation.query else {}
+    return _written(
+        _described(operation_key).Case(path_parameters=dict.fromkeys(operation.patterns, "-"), query=query)
+    )
+
+
+def _written(case: Any) -> FuzzCase:
+    kwargs = case.as_transport_kwargs(headers={})
+    prepared = requests.Request(**{k: v for k, v in kwargs.items() if k in _OF_A_REQUEST}).prepare()
+    request = request_of(prepared)
+    return FuzzCase(
+        dict(case.path_parameters),
+        request.target.partition("?")[2],
+        tuple((name, value) for name, value in request.headers if name.lower() not in {"host", "user-agent"}),
+        request.body,
+        case,
+        prepared,
+    )
+
+
+def request_of(prepared: requests.PreparedRequest) -> Request:
+    """Return what *prepared* puts on the wire."""
+    headers = {str(key): _text(value) for key, value in prepared.headers.items()}
+    headers.setdefault("Host", urlsplit(prepared.url or "").netloc)
+    body = prepared.body.encode() if isinstance(prepared.body, str) else prepared.body
+    return Request(
+        prepared.method or "",
+        prepared.path_url,
+        tuple(headers.items()),
+        body if isinstance(body, bytes) else b"",
+    )
+
+
+def _text(value: object) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else str(value)

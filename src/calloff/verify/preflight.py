@@ -1,0 +1,255 @@
+"""Look at a target before the checks: is it there, does it take the credentials, which jobs does it supply.
+
+Nothing is sent but cancels of made-up ids, once without a credential and once per way to authenticate, as the
+decision table sends them too.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from calloff.contract import load_catalogue
+from calloff.verify.judge import Answer
+from calloff.verify.key_guard import MAX_FAILURES_IN_A_ROW
+from calloff.verify.pace import BudgetSpentError, http_date
+from calloff.verify.recipes import RECIPES
+from calloff.verify.session import Session
+from calloff.verify.target import CannotSupplyError, TargetError
+from calloff.verify.wire import NoAnswerError, Request, TargetLostError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from calloff.contract import Catalogue
+    from calloff.verify.recipes import Recipe
+    from calloff.verify.session import Probe
+    from calloff.verify.target import Target
+    from calloff.verify.wire import Response
+
+# Clocks that differ by less are as good as equal; the window is 15 minutes, the Date header in whole seconds.
+MAX_SKEW = 2.0
+_BARE = "no credential"
+# Codes of a 403 that need not be about the credential: CI's of a job that may not be cancelled, or is not there
+# (silent point ci-unknown-job), and those of DLI itself, behind the gateway that checks who asks.
+_ALSO_OF_JOBS = re.compile(r"AccessDenied|DLI\..*")
+
+Verdict = Literal["accepted", "refused", "unclear", "not tried"]
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way to authenticate: which kind of credentials it takes, and what came of it."""
+
+    name: str
+    kind: str
+    verdict: Verdict
+    detail: str
+
+
+@dataclass
+class Examination:
+    """What is known of a target; *problem* is a sentence where it cannot be verified, else empty."""
+
+    target: Target
+    reachable: bool = False
+    ways: list[Way] = field(default_factory=list)
+    states: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    no_states: str = ""
+    clock: str = ""
+    problem: str = ""
+
+    @property
+    def accepted(self) -> tuple[str, ...]:
+        """Return the ways to authenticate that the target accepted."""
+        return tuple(way.name for way in self.ways if way.verdict == "accepted")
+
+    def lines(self) -> list[str]:
+        """Return what was found for people to read, without any secret."""
+        target = self.target
+        lines = [f"{target.api.name} at {target.base_url}, Host {target.authority}"]
+        lines.append(f"  reachable: {'yes' if self.reachable else 'no'}")
+        if self.clock:
+            lines.append(f"  clock: {self.clock}")
+        lines += [f"  credential, {way.name}: {way.verdict}, {way.detail}" for way in self.ways]
+        lines += [f"  jobs, {name}: {', '.join(states)}" for name, states in self.states.items()]
+        if self.no_states:
+            lines.append(f"  jobs: none, {self.no_states}")
+        if self.problem:
+            lines.append(f"  problem: {self.problem}")
+        return lines
+
+
+def examine(target: Target, catalogue: Catalogue | None = None, seed: int = 0) -> Examination:
+    """Return what is known of *target*, whose clock is followed from now on where it differs from ours.
+
+    *seed* makes the ids up. Raises nothing for what a server can do wrong: that is told as the problem.
+    """
+    found = Examination(target)
+    session = Session(target, catalogue or load_catalogue(), seed=seed)
+    unusable = _look_at_states(found)
+    try:
+        bare = _look(found, session)
+        if unusable:
+            found.problem = f"the provider states cannot be used: {unusable}"
+        else:
+            _try_ways(found, session, bare)
+    except TargetLostError as error:
+        found.problem = f"the server cannot be reached: {error}"
+    except NoAnswerError as error:
+        found.problem = f"the server accepts connections and gives no HTTP answer: {error}"
+    except TargetError as error:
+        found.problem = f"the provider states cannot be used: {error}"
+    except (CannotSupplyError, BudgetSpentError) as error:
+        found.problem = str(error)
+    return found
+
+
+def requests(
+    target: Target, catalogue: Catalogue | None = None, seed: int = 0
+) -> Iterator[tuple[str, Request]]:
+    """Return what ``examine`` sends at most, each with the id of its case, without sending anything to the API."""
+    found = Examination(target)
+    _look_at_states(found)
+    session = Session(target, catalogue or load_catalogue(), seed=seed)
+    bare = _probe(found, session, _BARE)
+    yield bare.id, _cancel(bare)
+    for recipe in RECIPES[target.api.name]:
+        if recipe.accepted:
+            probe = _probe(found, session, recipe.name)
+            with suppress(CannotSupplyError):
+                yield probe.id, probe.authenticate(_cancel(probe), recipe)
+
+
+def _probe(found: Examination, session: Session, case: str) -> Probe:
+    """Begin a case of the first operation that jobs are supplied for, which the server thus has."""
+    operations = found.target.api.operations
+    name = next((name for name in operations if found.states.get(name)), next(iter(operations)))
+    return session.probe(operations[name], "preflight", case)
+
+
+def _cancel(probe: Probe) -> Request:
+    """Write the cancel of a made-up id, without a credential."""
+    return probe.request(probe.own_parameters(probe.unknown_id()))
+
+
+def _look_at_states(found: Examination) -> str:
+    """Note which states are served; return why the provider states cannot be used, empty where they can."""
+    source = found.target.states
+    if source is None:
+        found.no_states = "neither --provider-states nor --jobs is given"
+        return ""
+    try:
+        found.states = source.abilities(found.target.api.name)["operations"]
+    except CannotSupplyError as error:
+        found.no_states = str(error)
+    except (TargetError, TargetLostError) as error:
+        found.no_states = "the provider states cannot be used"
+        return str(error)
+    else:
+        if not any(found.states.values()):
+            found.no_states = "no state of any operation is listed"
+    return ""
+
+
+def _look(found: Examination, session: Session) -> Response | None:
+    """Send a request without a credential, set our clock by the answer and return it, None where there is none."""
+    request = _cancel(_probe(found, session, _BARE))
+    before = time.time()
+    try:
+        response = session.send(request)
+    except NoAnswerError:
+        # A server may do so to a stranger; the first right request tells.
+        found.clock = "unknown"
+        return None
+    found.reachable = True
+    _set_clock(found, response, before, time.time())
+    return response
+
+
+def _set_clock(found: Examination, response: Response, before: float, after: float) -> None:
+    """Compare the clocks by an answer to what was sent at *before* and answered by *after* (Unix seconds)."""
+    stamp = http_date(response.header("date") or "")
+    if stamp is None:
+        found.clock = "the server names no Date, so it is taken to be as ours"
+        return
+    # The header leaves out the fraction of a second: half of one, in the mean.
+    skew = stamp + 0.5 - (before + after) / 2
+    if abs(skew) <= MAX_SKEW + (after - before) / 2:
+        found.target.clock_skew = 0.0
+        found.clock = "as ours"
+        return
+    found.target.clock_skew = skew
+    way = "ahead of" if skew > 0 else "behind"
+    found.clock = f"{abs(skew):.0f} s {way} ours; requests are dated by the server's"
+
+
+def _try_ways(found: Examination, session: Session, bare: Response | None) -> None:
+    target = found.target
+    refusals: Counter[str] = Counter()
+    for recipe in RECIPES[target.api.name]:
+        if not recipe.accepted:
+            continue
+        kind = recipe.credentials
+        try:
+            keys = target.credentials(kind)
+        except CannotSupplyError as error:
+            found.ways.append(Way(recipe.name, kind, "not tried", str(error)))
+            continue
+        # Which key a token stands for is not known, and a token locks none.
+        key_id = keys.key_id if kind != "token" else ""
+        if refusals[key_id] >= MAX_FAILURES_IN_A_ROW:
+            why = f"{MAX_FAILURES_IN_A_ROW} others were refused under the same key"
+            found.ways.append(Way(recipe.name, kind, "not tried", why))
+            continue
+        mark = target.guard.mark(key_id)
+        verdict, detail = _try(found, session, recipe, bare)
+        found.ways.append(Way(recipe.name, kind, verdict, detail))
+        if verdict == "accepted":
+            target.guard.clear(key_id, mark)
+        else:
+            refusals[key_id] += 1
+            with target.guard.failing(key_id):
+                pass
+    tried = [way for way in found.ways if way.verdict != "not tried"]
+    if not tried:
+        reasons = dict.fromkeys(way.detail for way in found.ways)
+        found.problem = f"no credential that should be accepted: {'; '.join(reasons)}"
+    elif all(way.verdict == "refused" for way in tried):
+        ways = "; ".join(f"{way.name}: {way.detail}" for way in tried)
+        found.problem = (
+            f"the server refused the credentials in every way ({ways}); check them, and the project"
+        )
+
+
+def _try(found: Examination, session: Session, recipe: Recipe, bare: Response | None) -> tuple[Verdict, str]:
+    """Send one cancel of a made-up id and tell what its answer says about the credential.
+
+    Raises NoAnswerError where nothing was ever answered.
+    """
+    probe = _probe(found, session, recipe.name)
+    request = probe.authenticate(_cancel(probe), recipe)
+    try:
+        response = session.send(request)
+    except NoAnswerError:
+        if not found.reachable:
+            raise
+        return "unclear", "no answer"
+    found.reachable = True
+    answer = Answer(session.document, probe.operation, request, response)
+    # The text is the server's: no more of it than what an error code looks like.
+    code = answer.error_code if re.fullmatch(r"[A-Za-z][\w.]{0,63}", answer.error_code, re.ASCII) else ""
+    status = response.status
+    detail = f"{status} {code}".rstrip()
+    if status == 401 or (status == 403 and not _ALSO_OF_JOBS.fullmatch(code)):
+        return "refused", detail
+    if status in {403, 429} or status >= 500 or 300 <= status < 400:
+        return "unclear", f"{detail} may be about something else"
+    if bare is not None and status == bare.status:
+        return "unclear", f"{detail}, as without any credential"
+    return "accepted", f"{detail} for a made-up job"
