@@ -40,7 +40,7 @@ class Caller:
         return str(self.server.announcement["control_url"])
 
     def place(self, operation: str) -> dict[str, Any]:
-        found: dict[str, Any] = self.server.announcement["apis"][operation.split("/")[0]]
+        found: dict[str, Any] = self.server.announcement["apis"][operation.split("/", maxsplit=1)[0]]
         return found
 
     def address(self, operation: str) -> tuple[str, int]:

@@ -174,7 +174,7 @@ def test_half_of_a_body_can_be_lost(caller: Caller) -> None:
     assert head.endswith(b"\r\ncontent-length: 32")
     assert body == b'{"is_success":tr'
     job = caller.job(DLI)
-    with pytest.raises(httpx.RemoteProtocolError, match="incomplete|without sending complete"):
+    with pytest.raises(httpx.RemoteProtocolError, match="without sending complete"):
         caller.cancel(job)
     assert caller.state(job) == "CANCELLED"
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 URI_LIMIT = 65535  # the parser of targets reads no more; the vendors' own limits are below and checked later
-LINGER_SECONDS = 2.0  # how long a refused client may go on sending
+LINGER_SECONDS = 5.0  # how long a refused client may go on sending
 STALLED_LIMIT = 256 * 1024  # bytes in a row that complete neither a head nor a piece of a body
 
 
@@ -93,12 +93,20 @@ def protocol_for(app_at: Callable[[int], Any], clock: Callable[[], float]) -> ty
             if self._refused:
                 return
             self._refused = True
-            if self.cycle is None or self.cycle.response_complete or self.cycle.more_body:
+            unread = self.cycle is not None and self.cycle.more_body
+            if unread and self.pipeline:
+                self.pipeline.popleft()  # its turn has not come, and its body will not
+            elif unread:
+                self.cycle.disconnected = True  # whoever waits for the rest of its body need not
+                self.cycle.message_event.set()
+                self._refuse()
+            elif self.cycle is None or self.cycle.response_complete:
                 self._refuse()
 
         def on_response_complete(self) -> None:
+            last = not self.pipeline
             super().on_response_complete()
-            if self._refused and not self.pipeline and self.cycle.response_complete:
+            if self._refused and last:
                 self._refuse()
 
         def shutdown(self) -> None:
