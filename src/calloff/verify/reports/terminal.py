@@ -1,11 +1,14 @@
-"""Show the report in a terminal: the table of requirements by operation, then every violation."""
+"""Show the report in a terminal: the table of requirements by operation, then every violation, then the sum."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from rich import box
 from rich.table import Table
 from rich.text import Text
+
+from calloff.verify.reports.words import headline, skip_reasons, sources, totals
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -13,51 +16,64 @@ if TYPE_CHECKING:
 _MARKS = {
     "held": ("ok", "green"),
     "violated": ("BAD", "bold red"),
+    "known failure": ("known", "magenta"),
+    "unexpected pass": ("ok?", "bold cyan"),
     "skipped": ("skip", "yellow"),
     "not run": ("-", "yellow"),
 }
+_ABSENT = ("·", "dim")
+_NOTES = {
+    "known failure": "known failure, until {expires}",
+    "unexpected pass": "unexpected pass, take it out of the known failures",
+    "expired": "EXPIRED on {expires}, counts again",
+    "not verified": "not verified in this run",
+}
+# From here on there is room for the names of operations above their columns.
+_WIDE = 120
 
 
 def show(data: dict[str, Any], console: Console) -> None:
-    """Print the report *data*."""
-    console.print(_matrix(data))
+    """Print the report *data*, in plain text where the console is no terminal or wants no colour."""
+    plain = not console.is_terminal or console.no_color
+    console.print(_matrix(data, wide=console.width >= _WIDE, plain=plain))
     for row in data["results"]:
-        for violation in row["violations"]:
-            _show_violation(row, violation, data, console)
-    _show_skips(data, console)
-    totals = data["totals"]
-    requests = sum(target["requests"] for target in data["targets"])
-    accepted = sum(target["accepted"] for target in data["targets"])
-    summary = ", ".join(
-        f"{count} {name}" for name, count in totals.items() if count or name in {"held", "violated"}
-    )
-    console.print(
-        f"{summary}; {requests} requests, {accepted} cancels accepted, {data['seconds']:.1f} s",
-        highlight=False,
-    )
-    if data["stopped"]:
-        console.print(Text(f"Not verified: {data['stopped']}.", style="bold red"))
-    elif not accepted:
-        console.print(Text("Not verified: no cancel was ever accepted.", style="bold red"))
+        if row["verdict"] == "violated":
+            for violation in row["violations"]:
+                _show_violation(row, violation, data, console)
+    _show_notes(data, console)
+    style = "" if plain else "bold green" if data["exit_status"] == 0 else "bold red"
+    console.print(f"{headline(data)}.", style=style, highlight=False, markup=False)
+    console.print(totals(data), highlight=False, markup=False)
 
 
-def _matrix(data: dict[str, Any]) -> Table:
+def _matrix(data: dict[str, Any], *, wide: bool, plain: bool) -> Table:
     operations = list(dict.fromkeys(row["operation"] for row in data["results"]))
-    cells = {(row["requirement"], row["operation"]): row["verdict"] for row in data["results"]}
-    legend = "\n".join(f"{number}  {operation}" for number, operation in enumerate(operations, 1))
+    verdicts = {(row["requirement"], row["operation"]): row["verdict"] for row in data["results"]}
+    heads = [operation.replace("/", "\n") for operation in operations]
+    title = "Requirements by operation"
+    if not wide:
+        heads = [str(number) for number in range(1, len(operations) + 1)]
+        title += "".join(
+            f"\n{number}  {operation}" for number, operation in zip(heads, operations, strict=True)
+        )
     table = Table(
-        title=f"Requirements by operation\n{legend}", title_justify="left", title_style="", pad_edge=False
+        title=title,
+        title_justify="left",
+        title_style="",
+        header_style="" if plain else "bold",
+        box=box.ASCII if plain else box.ROUNDED,
+        show_edge=False,
+        pad_edge=False,
     )
     table.add_column("requirement", no_wrap=True)
     table.add_column("level", no_wrap=True)
-    for number in range(1, len(operations) + 1):
-        table.add_column(str(number), justify="center", no_wrap=True)
+    for head in heads:
+        table.add_column(head, justify="center", no_wrap=True)
     for requirement, about in data["requirements"].items():
-        marks = []
-        for operation in operations:
-            verdict = cells.get((requirement, operation))
-            marks.append(Text(*_MARKS[verdict]) if verdict else Text("·", style="dim"))
-        table.add_row(requirement, about["level"], *marks)
+        marks = [_MARKS.get(verdicts.get((requirement, operation), ""), _ABSENT) for operation in operations]
+        table.add_row(
+            requirement, about["level"], *(Text(mark, "" if plain else style) for mark, style in marks)
+        )
     return table
 
 
@@ -65,29 +81,41 @@ def _show_violation(
     row: dict[str, Any], violation: dict[str, Any], data: dict[str, Any], console: Console
 ) -> None:
     about = data["requirements"][row["requirement"]]
-    sources = "; ".join(f"{source['source']}, {source['locator']}" for source in about["sources"])
-    console.rule(Text(f"{row['requirement']}  {row['operation']}", style="bold red"), align="left")
+    plain = not console.is_terminal or console.no_color
+    head = f"{row['requirement']}  {row['operation']}"
+    if plain:
+        console.print(f"\n--- {head}", markup=False, highlight=False)
+    else:
+        console.rule(Text(head, style="bold red"), align="left")
     times = f"{violation['count']} times, " if violation["count"] > 1 else ""
     for label, text in (
         (about["level"], about["statement"]),
-        ("source", sources),
+        ("source", sources(about)),
         ("expected", violation["expected"]),
         ("received", violation["received"]),
         ("found by", f"{violation['layer']}, {times}first in {violation['cases'][0]}"),
+        ("again", f"calloff verify … --case {violation['case']}"),
     ):
-        console.print(Text.assemble((f"{label:>9}  ", "bold"), text))
+        # Not wrapped, since it is there to be copied.
+        wrapped = label != "again"
+        console.print(
+            Text.assemble((f"{label:>9}  ", "" if plain else "bold"), text), soft_wrap=not wrapped or None
+        )
     if violation["request"]:
-        console.print(Text(f"\n{violation['request']}\n\n{violation['response']}\n", style="dim"))
+        shown = f"\n{violation['request']}\n\n{violation['response']}\n"
+        console.print(Text(shown, style="" if plain else "dim"))
 
 
-def _show_skips(data: dict[str, Any], console: Console) -> None:
-    reasons: dict[str, set[str]] = {}
-    for row in data["results"]:
-        for skip in row["skips"]:
-            reasons.setdefault(skip["reason"], set()).add(row["requirement"])
-    for reason, requirements in reasons.items():
+def _show_notes(data: dict[str, Any], console: Console) -> None:
+    """Print what became of the known failures, and why something was skipped."""
+    for each in data["expectations"]:
+        note = _NOTES[each["outcome"]].format(expires=each["expires"])
         console.print(
             Text.assemble(
-                ("skipped in part or whole: ", "yellow"), f"{', '.join(sorted(requirements))}: {reason}"
+                (f"{note}: ", "magenta"), f"{each['requirement']} {each['operation']}: {each['reason']}"
             )
+        )
+    for reason, requirements in skip_reasons(data).items():
+        console.print(
+            Text.assemble(("skipped in part or whole: ", "yellow"), f"{', '.join(requirements)}: {reason}")
         )
