@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from calloff.apis import APIS
 from calloff.cli.extras import require_extra
 from calloff.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from calloff.mock.disturbances import Parameter
 
 
 @click.command("mock", epilog="Example: calloff mock --api otc-dli --dialect dli-unknown-job=404-dli-0023")
@@ -165,12 +170,15 @@ def _as_text(announcement: dict[str, Any]) -> str:
 
 
 def _list_mutants(*, as_json: bool) -> None:
+    from calloff.contract import load_catalogue
     from calloff.mock.mutants import MUTANTS
 
+    requirements = load_catalogue().requirements
     rows = [
         {
             "name": mutant.name,
             "requirement": mutant.requirement,
+            "level": requirements[mutant.requirement].level,
             "operations": list(mutant.operations),
             "description": mutant.description,
             "prototype": mutant.prototype,
@@ -181,7 +189,7 @@ def _list_mutants(*, as_json: bool) -> None:
         click.echo(json.dumps(rows, indent=1))
         return
     for row in rows:
-        click.echo(f"{row['name']:<40} {row['requirement']:<40} {row['description']}")
+        click.echo(f"{row['name']:<40} {row['level']:<6} {row['requirement']:<40} {row['description']}")
 
 
 def _list_dialects(*, as_json: bool) -> None:
@@ -204,12 +212,21 @@ def _list_dialects(*, as_json: bool) -> None:
 
 def _list_disturbances(*, as_json: bool) -> None:
     from calloff.mock.control import kinds
+    from calloff.mock.disturbances import COMMON, KINDS
 
     if as_json:
         click.echo(json.dumps(kinds(), indent=1))
         return
-    for name, kind in kinds().items():
-        click.echo(f"{name}: {kind['meaning']}")
-        for key, parameter in kind["parameters"].items():
-            default = "" if parameter["default"] is None else f"; {parameter['default']} without"
-            click.echo(f"    {key}: {parameter['meaning']} ({parameter['expected']}{default})")
+    for name, kind in KINDS.items():
+        click.echo(f"{name}: {kind.meaning}")
+        _list_parameters(kind.parameters)
+    click.echo(
+        f"Every kind but {', '.join(name for name, kind in KINDS.items() if kind.server_wide)} also takes:"
+    )
+    _list_parameters(COMMON)
+
+
+def _list_parameters(parameters: Mapping[str, Parameter]) -> None:
+    for key, parameter in parameters.items():
+        default = "" if parameter.default is None else f", {parameter.shown_default} without"
+        click.echo(f"    {key}: {parameter.meaning} ({parameter.expected}{default})")

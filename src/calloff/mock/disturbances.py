@@ -33,6 +33,12 @@ class Parameter:
     expected: str
     allowed: Callable[[Any], bool]
 
+    @property
+    def shown_default(self) -> str:
+        """Give the default as it is written on a command line."""
+        shown = f"{self.default:g}" if self.type is float else str(self.default)
+        return shown.lower() if self.type is bool else shown
+
 
 def _in(low: float, high: float) -> Callable[[Any], bool]:
     return lambda value: low <= value <= high
@@ -42,7 +48,7 @@ def _one_of(*values: int) -> Callable[[Any], bool]:
     return lambda value: value in values
 
 
-_COMMON: Mapping[str, Parameter] = {
+COMMON: Mapping[str, Parameter] = {
     "operations": Parameter("the operations concerned", str, "*", "a pattern over API/operation", bool),
     "requests": Parameter(
         "how many requests it disturbs before it ends; every one without",
@@ -74,7 +80,7 @@ class Kind:
     @property
     def takes(self) -> Mapping[str, Parameter]:
         """Give its parameters, those of every kind included."""
-        return self.parameters if self.server_wide else {**_COMMON, **self.parameters}
+        return self.parameters if self.server_wide else {**COMMON, **self.parameters}
 
 
 _APPLIED = Parameter(
