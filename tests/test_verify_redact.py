@@ -10,7 +10,7 @@ from urllib.parse import quote
 import pytest
 from report_support import SECRET, SECURITY, SIGNED_H, SIGNED_Q, TOKEN, request
 
-from calloff.verify.outcome import cut
+from calloff.verify.outcome import Exchange, cut
 from calloff.verify.redact import REDACTED, Redactor
 from calloff.verify.wire import Response
 
@@ -54,6 +54,28 @@ def test_a_secret_does_not_survive_where_a_body_was_cut(lead: int) -> None:
 
     assert "plan" not in redactor().response(response)
     assert "characters more" in redactor().response(response)
+
+
+@pytest.mark.parametrize("start", range(3860, 3900, 3))
+@pytest.mark.parametrize("secret", [TOKEN, "d4" * 32])
+def test_a_secret_does_not_survive_where_an_exchange_was_shortened(secret: str, start: int) -> None:
+    body = b"x" * (start - 1) + b" " + secret.encode() + b"y" * 5000
+    kept = Exchange(request(), Response(400, (), body)).shortened()
+    shown = redactor().response(kept.response)
+
+    assert kept.response is not None
+    assert len(kept.response.body) < 4000
+    assert shown.count("bytes more") == 1
+    assert "characters more" not in shown
+    for part in ("plan", "d4d4d4d4"):
+        assert part not in shown
+
+
+def test_a_short_exchange_is_kept_as_it_is() -> None:
+    exchange = Exchange(request(), Response(400, (), b"x" * 3900))
+
+    assert exchange.shortened() == exchange
+    assert Exchange(request(), None).shortened() == Exchange(request(), None)
 
 
 def test_a_secret_too_short_to_be_one_is_left_alone() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 CUT = "\N{HORIZONTAL ELLIPSIS}"
 _SHOWN = 300
+_KEPT_BYTES = 3900  # less than a report shows, so that it cuts nothing more
 
 
 def cut(text: str) -> str:
@@ -30,6 +31,16 @@ class Exchange:
 
     request: Request
     response: Response | None
+
+    def shortened(self) -> Exchange:
+        """Return the exchange with no more of the bodies than a report shows, for a run that keeps many."""
+        response = self.response and replace(self.response, body=_cut_body(self.response.body))
+        return Exchange(replace(self.request, body=_cut_body(self.request.body)), response)
+
+
+def _cut_body(body: bytes) -> bytes:
+    left = len(body) - _KEPT_BYTES
+    return body if left <= 0 else body[:_KEPT_BYTES] + f"{CUT} {left} bytes more".encode()
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,7 @@ _SECRET_PARTS = re.compile(
 # A server may show the signature it got, or the one it expected, without a name before it: SHA-1 and SHA-256 in
 # hexadecimal, or but one digit of them.
 _DIGESTS = re.compile("(?<![0-9a-zA-Z])(?:[0-9a-fA-F]{39,40}|[0-9a-fA-F]{63,64})(?![0-9a-zA-Z])")
+_CUT_DIGESTS = re.compile(f"(?<![0-9a-zA-Z])[0-9a-fA-F]{{8,64}}{CUT}")
 _LONGEST_BODY = 4000
 
 
@@ -60,6 +61,7 @@ class Redactor:
             for secret in self._secrets:
                 for length in range(len(secret) - 1, 3, -1):
                     value = value.replace(secret[:length] + CUT, REDACTED + CUT)
+            value = _CUT_DIGESTS.sub(REDACTED + CUT, value)
         return _DIGESTS.sub(REDACTED, _SECRET_PARTS.sub(rf"\1{REDACTED}", value))
 
     def header(self, name: str, value: str) -> str:

@@ -31,7 +31,8 @@ class Session:
     """What all checks against one target share, in however many threads they run.
 
     *seed* makes the ids that the suite makes up. *wanted* are the requirements that are noted, all where it is None.
-    Setting *stop* ends what is under way at its next request; *spent* says which budget allows no request more.
+    Setting *stop* ends what is under way at its next request; *spent* says which budget allows no request more,
+    *recipe* how the request written last is authenticated.
     """
 
     target: Target
@@ -41,6 +42,7 @@ class Session:
     wanted: frozenset[str] | None = None
     stop: threading.Event = field(default_factory=threading.Event, repr=False)
     spent: str = ""
+    recipe: Recipe | None = field(default=None, repr=False)
     document: Document = field(init=False)
     _silences: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
@@ -148,10 +150,9 @@ class Probe:
         """Note that *requirement* was broken."""
         self.hold(requirement)
         if self.notes(requirement):
+            kept = exchange and exchange.shortened()
             self.outcome.violations.append(
-                Violation(
-                    requirement, self.operation.key, self.layer, self.case, expected, received, exchange
-                )
+                Violation(requirement, self.operation.key, self.layer, self.case, expected, received, kept)
             )
 
     def skip(self, requirement: str, reason: str) -> None:
@@ -288,6 +289,7 @@ class Probe:
         return target_of(self.operation, parameters, self.target.address.prefix)
 
     def _build(self, request: Request, recipe: Recipe, other_target: str) -> Request:
+        self.session.recipe = recipe
         draft = Draft(request, self.target.credentials(recipe.credentials), self.target.now(), other_target)
         try:
             return recipe.build(draft)
