@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
+import pytest
+from jsonschema import Draft202012Validator
 from report_support import (
     BATCH,
     SQL,
@@ -16,6 +20,9 @@ from report_support import (
     violation,
 )
 
+from calloff.apis import APIS
+from calloff.resources import spec_path
+from calloff.verify.checks import BUDGETS, LAYERS
 from calloff.verify.outcome import CellResult, Exchange, Outcome, Skip
 from calloff.verify.reports import data
 from calloff.verify.wire import Response
@@ -96,6 +103,38 @@ def test_a_report_of_a_selection_is_about_nothing_else() -> None:
     assert {row["level"] for row in level["results"]} == {level["selection"]["level"]} == {"MUST"}
     assert [row["requirement"] for row in case["results"]] == ["dli-auth-missing"]
     assert case["selection"]["case"] == f"{SQL}/table/c"
+
+
+def test_the_published_form_knows_every_word_of_the_suite() -> None:
+    schema = json.loads(spec_path("verify/report.schema.json").read_text("utf-8"))
+
+    assert set(LAYERS) <= set(schema["$defs"]["layer"]["enum"])
+    assert set(BUDGETS) == set(schema["properties"]["budget"]["enum"])
+    assert set(data.VERDICTS) == set(schema["properties"]["totals"]["required"])
+    assert set(data.VERDICTS) == set(schema["$defs"]["result"]["properties"]["verdict"]["enum"])
+    assert set(APIS) == set(schema["$defs"]["api"]["enum"])
+
+
+def _objects(node: object) -> Iterator[dict[str, Any]]:
+    if isinstance(node, dict):
+        if "properties" in node:
+            yield node
+        node = list(node.values())
+    if isinstance(node, list):
+        for each in node:
+            yield from _objects(each)
+
+
+@pytest.mark.parametrize("name", ["report", "profile"])
+def test_the_published_form_is_closed_and_described(name: str) -> None:
+    schema = json.loads(spec_path(f"verify/{name}.schema.json").read_text("utf-8"))
+    Draft202012Validator.check_schema(schema)
+
+    for node in _objects(schema):
+        assert node["additionalProperties"] is False
+        assert set(node["required"]) <= set(node["properties"])
+    for member, about in schema["properties"].items():
+        assert about["description"], member
 
 
 def test_each_cell_of_the_table_has_its_line() -> None:
