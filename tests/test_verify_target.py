@@ -276,4 +276,4 @@ def test_an_announcement_becomes_a_target_for_each_api_that_it_names() -> None:
 
     assert (ci.authority, ci.keys.key_id, ci.keys.secret_key) == ("b.example.com", "I", "K")
     assert (dli.authority, dli.keys.token, dli.keys.project_id) == ("127.0.0.1:3", "T", PROJECT)
-    assert (ci.settle, ci.timeout, ci.wire.timeout) == (1, 3, 3)
+    assert (ci.settle, ci.timeout, ci.new_wire().timeout) == (1, 3, 3)
