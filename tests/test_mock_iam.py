@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -228,7 +229,7 @@ def test_projects_are_told_to_nobody_unknown(token: str | None) -> None:
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("DELETE", "/v3/auth/tokens"), ("POST", "/v3"), ("GET", "/v2.0"), ("GET", "/v3/users")],
+    [("PUT", "/v3/auth/tokens"), ("POST", "/v3"), ("GET", "/v2.0"), ("GET", "/v3/users")],
 )
 def test_another_path_is_refused(method: str, path: str) -> None:
     status, _, content = call(Bench(), method, path)
@@ -358,6 +359,21 @@ def test_what_cannot_be_verified_is_refused(method: str) -> None:
     assert refused(own, "garbage") == (404, "X-Subject-Token is invalid in the request")
     assert refused(own, expired) == (404, "X-Subject-Token is invalid in the request")
     assert refused(own, other) == (403, "You are not authorized to perform the requested action.")
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_a_deleted_token_is_worthless(ended: bool) -> None:
+    bench = Bench()
+    token, subject = bench.token()["X-Auth-Token"], bench.token(lifetime=60)["X-Auth-Token"]
+    bench.now += 60 if ended else 0
+    headers = {"X-Subject-Token": subject}
+    assert call(bench, "DELETE", "/v3/auth/tokens", token=token, headers=headers)[::2] == (204, None)
+    assert call(bench, "DELETE", "/v3/auth/tokens", token=token, headers=headers)[0] == 404
+    job = bench.job("otc-dli/cancelSqlJob", "RUNNING")
+    reply = bench.send("otc-dli", "DELETE", bench.target(job), {"X-Auth-Token": subject})
+    assert (reply.status, bench.state_of(job)) == (401, "RUNNING")
+    other = {"X-Subject-Token": bench.token(owner=1)["X-Auth-Token"]}
+    assert call(bench, "DELETE", "/v3/auth/tokens", token=token, headers=other)[0] == 403
 
 
 # --- versions ---
@@ -647,3 +663,54 @@ def test_a_fault_of_the_mock_is_a_500_in_the_vendors_form(path: str, content: di
     body["auth"]["identity"]["methods"] = ["token"] if path == TEMPORARY else ["password"]
     bench.state.clock = lambda: float("nan")  # no moment can be written for it
     assert call(bench, "POST", path, body, token=token)[::2] == (500, content)
+
+
+JUNK: list[Any] = [
+    None,
+    True,
+    0,
+    -1,
+    2**70,
+    1e400,
+    "",
+    "x" * 5_000,
+    "\ud800",
+    [],
+    [[]],
+    {},
+    {"id": []},
+    {"name": {}},
+]
+
+
+def mangled(content: Any) -> Iterator[Any]:
+    """Give a body again and again, each time with junk in another place of it."""
+    if isinstance(content, dict):
+        for name, value in content.items():
+            yield {key: each for key, each in content.items() if key != name}
+            for other in (*JUNK, *mangled(value)):
+                yield {**content, name: other}
+
+
+@pytest.mark.parametrize("path", ["/v3/auth/tokens", TEMPORARY])
+def test_junk_anywhere_in_a_body_is_no_fault_of_the_server(path: str) -> None:
+    bench = Bench()
+    token = bench.token()["X-Auth-Token"]
+    password = wanted(bench, {"project": {"name": "eu-de", "domain": {"name": "mock-domain"}}})
+    identity = {"methods": ["token"], "token": {"id": token, "duration_seconds": 900}, "policy": {}}
+    seen = set()
+    for body in mangled(password if path != TEMPORARY else {"auth": {"identity": identity}}):
+        status = call(bench, "POST", path, body, token=token)[0]
+        assert status in {201, 400, 401, 403}, body
+        seen.add(status)
+        bench.state.login.forget()
+    assert {201, 400} <= seen
+
+
+def test_a_token_that_never_ends_is_exchanged_for_one_that_never_ends() -> None:
+    bench = Bench()
+    identity = {"methods": ["token"], "token": {"id": bench.token()["X-Auth-Token"]}}
+    status, headers, _ = call(bench, "POST", "/v3/auth/tokens", {"auth": {"identity": identity}})
+    bench.now += 10**9
+    projects = call(bench, "GET", "/v3/projects", token=headers["x-subject-token"])
+    assert (status, projects[0]) == (201, 200)

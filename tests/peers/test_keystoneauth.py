@@ -88,6 +88,20 @@ def test_the_generic_plugin_discovers_the_version(mock: Running) -> None:
             assert session_.get_endpoint(service_type="identity") == f"{mock.iam_url}/v3"
 
 
+def test_a_token_is_verified_and_deleted(mock: Running) -> None:
+    with session(of_the_project(mock)) as session_:
+        identity_ = {"service_type": "identity"}
+        subject = v3.Password(auth_url=f"{mock.iam_url}/v3", **user(mock)).get_token(session_)
+        headers = {"X-Subject-Token": str(subject)}
+        assert session_.head("/auth/tokens", endpoint_filter=identity_, headers=headers).status_code == 200
+        answer = session_.get("/auth/tokens", endpoint_filter=identity_, headers=headers)
+        assert answer.json()["token"]["user"]["name"] == mock.announcement["iam"]["user"]
+        assert session_.delete("/auth/tokens", endpoint_filter=identity_, headers=headers).status_code == 204
+        with pytest.raises(exceptions.NotFound):
+            session_.head("/auth/tokens", endpoint_filter=identity_, headers=headers)
+        assert session_.get("/projects", endpoint_filter=identity_).status_code == 200
+
+
 def test_the_projects_are_listed(mock: Running) -> None:
     with session(of_the_project(mock)) as session_:
         answer = session_.get(

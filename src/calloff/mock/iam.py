@@ -1,7 +1,8 @@
 """The identity service that tokens and temporary keys come from; one for both clouds.
 
 Sources: OTC-IAM and HW-IAM ("Obtaining a User Token Through Password Authentication", "Verifying a Token",
-"Querying Project Information", "Querying Keystone API Version Information", "Obtaining a Temporary AK/SK").
+"Deleting a User Token", "Querying Project Information", "Querying Keystone API Version Information",
+"Obtaining a Temporary AK/SK").
 """
 
 from __future__ import annotations
@@ -66,6 +67,7 @@ class Iam(JsonApp):
             ("POST", _TOKENS): self._create_token,
             ("GET", _TOKENS): self._show_token,
             ("HEAD", _TOKENS): self._check_token,
+            ("DELETE", _TOKENS): self._delete_token,
             ("POST", _TEMPORARY_KEYS): self._create_temporary_key,
             ("GET", "/v3/projects"): self._projects,
             ("GET", "/v3/auth/projects"): self._projects,
@@ -169,14 +171,18 @@ class Iam(JsonApp):
         self._subject(request)
         return JsonAnswer(200)
 
-    def _subject(self, request: JsonRequest) -> Token:
+    def _delete_token(self, request: JsonRequest) -> JsonAnswer:
+        self._state.tokens.drop(self._subject(request, though_ended=True))
+        return JsonAnswer(204)
+
+    def _subject(self, request: JsonRequest, *, though_ended: bool = False) -> Token:
         """Find the token that a call is about; a user may ask about the user's own only."""
         own = self._is_own(self._token(request))
         value = request.headers.get(b"x-subject-token")
         if not value:
             raise IamError("IAM.0009")
         token = self._state.tokens.find(value.decode("latin-1"))
-        if token is None or self._state.clock() >= token.ends:
+        if token is None or (self._state.clock() >= token.ends and not though_ended):
             raise IamError("IAM.0009", row=SUBJECT_NOT_FOUND)
         if self._is_own(token) is not own:
             raise IamError("IAM.0002")

@@ -117,6 +117,11 @@ class Tokens:
         """Find a token by its whole text."""
         return self._tokens.get(value) or self._lasting.get(value)
 
+    def drop(self, token: Token) -> None:
+        """Make a token worthless."""
+        self._tokens.pop(token.value, None)
+        self._lasting.pop(token.value, None)
+
     def all(self) -> tuple[Token, ...]:
         """Give every token."""
         return (*self._lasting.values(), *self._tokens.values())
