@@ -19,6 +19,7 @@ nox.options.sessions = [
     "types",
     "tests",
     "contract_tests",
+    "self_check",
     "build",
 ]
 
@@ -103,12 +104,19 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def contract_tests(session: nox.Session) -> None:
-    """Run the suite with its self-proof; -- --base-url URL --api NAME runs it against a server instead."""
+    """Run the suite against the mock; -- --base-url URL --api NAME runs it against a server instead."""
     install(session, "tests", project=True)
     if any(argument.startswith("--base-url") for argument in session.posargs):
         session.run("pytest", "contract_tests/test_operations.py", *session.posargs)
         return
     session.run("pytest", "contract_tests", "-n", "2", "--dist", "worksteal", "-q", *session.posargs)
+
+
+@nox.session
+def self_check(session: nox.Session) -> None:
+    """Prove the suite: it finds every mutant, blames no dialect; -- --full each layer by itself, 100 seeds."""
+    install(session, "tests", project=True)
+    session.run("calloff", "verify", "--self-check", *session.posargs)
 
 
 @nox.session

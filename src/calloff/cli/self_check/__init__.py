@@ -1,0 +1,156 @@
+"""Prove the suite: it finds every mutant by the requirement that it breaks, and blames no right server."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import signal
+import time
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from calloff.cli.self_check import report
+from calloff.cli.self_check.plan import suspects, variations
+from calloff.cli.self_check.trials import run_trial
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from rich.console import Console
+
+    from calloff.cli.self_check.trials import Result, Trial
+
+PROVEN, FAILED, NOT_PROVEN = 0, 1, 3
+SEEDS, SEEDS_WHEN_FULL = 3, 100
+_LINE_EVERY = 10  # trials, where there is no terminal
+
+
+def self_check(
+    console: Console,
+    *,
+    full: bool,
+    seeds: int | None = None,
+    workers: int | None = None,
+    report_dir: Path,
+    trials: Sequence[Trial] | None = None,
+) -> int:
+    """Try every mutant and every right server, print and write the result, and return the exit status.
+
+    Args:
+        console: where progress and tables go.
+        full: let each layer look for each mutant by itself, and try pairs of choices too.
+        seeds: how many seeds each dialect is tried with; None for 3, or 100 when *full*.
+        workers: how many processes try; None for one per CPU, 0 for this one alone.
+        report_dir: where self-check.json and self-check.md go; it exists.
+        trials: what to try instead of everything.
+
+    Returns:
+        0 every mutant was found and no right server blamed, 1 not so, 3 it ended before everything was tried.
+    """
+    count = seeds or (SEEDS_WHEN_FULL if full else SEEDS)
+    processes = (os.cpu_count() or 1) if workers is None else workers
+    if trials is None:
+        # Right servers first: the disturbed among them take longest.
+        trials = [*variations(full=full, seeds=count), *suspects(full=full)]
+    began, started = datetime.now(UTC), time.monotonic()
+    done: dict[int, list[Result]] = {}
+    stopped = ""
+    with _progress(console, len(trials)) as advance:
+
+        def note(index: int, results: list[Result]) -> None:
+            done[index] = results
+            advance(results)
+
+        try:
+            if processes:
+                _run_in_processes(trials, processes, note)
+            else:
+                for index, trial in enumerate(trials):
+                    note(index, run_trial(trial))
+        except KeyboardInterrupt:
+            stopped = "interrupted"
+        except Exception as error:  # noqa: BLE001 - what was found so far must be told whatever happens
+            stopped = f"the self-check itself failed: {type(error).__name__}: {error}"
+    if stopped:
+        stopped += f"; {len(done)} of {len(trials)} trials were done"
+    results = [result for index in sorted(done) for result in done[index]]
+    status = NOT_PROVEN if stopped else FAILED if report.problems(results) else PROVEN
+    found = report.data(
+        results,
+        full=full,
+        seeds=count,
+        workers=processes,
+        began=began,
+        seconds=time.monotonic() - started,
+        stopped=stopped,
+        exit_status=status,
+    )
+    pages = {
+        report_dir / "self-check.json": json.dumps(found, indent=1) + "\n",
+        report_dir / "self-check.md": report.to_markdown(found),
+    }
+    unwritten = ""
+    try:
+        for path, text in pages.items():
+            path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        unwritten = error.strerror or str(error)
+    report.show(found, console)
+    if unwritten:
+        click.echo(f"calloff: the report could not be written to {report_dir}: {unwritten}", err=True)
+        return NOT_PROVEN
+    console.print(f"Reports: {', '.join(map(str, pages))}")
+    return status
+
+
+def _run_in_processes(
+    trials: Sequence[Trial], processes: int, note: Callable[[int, list[Result]], None]
+) -> None:
+    context = multiprocessing.get_context("spawn")
+    others = {child.pid for child in multiprocessing.active_children()}
+    pool = ProcessPoolExecutor(processes, context, initializer=_leave_ctrl_c_to_the_parent)
+    try:
+        futures = {pool.submit(run_trial, trial): index for index, trial in enumerate(trials)}
+        for future in as_completed(futures):
+            note(futures[future], future.result())
+    except BaseException:
+        # Nobody waits for what is being tried.
+        for child in multiprocessing.active_children():
+            if child.pid not in others:
+                child.terminate()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _leave_ctrl_c_to_the_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@contextmanager
+def _progress(console: Console, total: int) -> Iterator[Callable[[Sequence[Result]], None]]:
+    """Show a bar on a terminal, and a line every few trials elsewhere."""
+    if console.is_terminal:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=console, transient=True) as bar:
+            task = bar.add_task("self-check", total=total)
+            yield lambda _: bar.advance(task)
+        return
+    began, done, bad = time.monotonic(), 0, 0
+
+    def count(results: Sequence[Result]) -> None:
+        nonlocal done, bad
+        done += 1
+        bad += len(report.problems(results))
+        if done % _LINE_EVERY == 0 or done == total:
+            console.print(f"{done} of {total} tried, {bad} problems, {time.monotonic() - began:.0f} s")
+
+    yield count
