@@ -406,7 +406,7 @@ def test_a_peer_that_never_ends_the_handshake_is_told_in_a_sentence() -> None:
 
 
 def test_a_server_with_a_private_authority_and_a_jobs_file_is_reached_like_a_vendors(tmp_path: Path) -> None:
-    throttle = Disturbance(kind="throttle", requests=2, retry_after=0)
+    throttle = Disturbance(kind="throttle", rate=0.0, requests=2, retry_after=0)
     with run_embedded(["otc-dli"], tls=Tls(), disturbances=[throttle]) as server:
         announcement = server.announcement
         announced = announcement["apis"]["otc-dli"]
