@@ -8,7 +8,7 @@ import ssl
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
@@ -38,7 +38,7 @@ def started(request: pytest.FixtureRequest) -> Iterator[tuple[subprocess.Popen[s
         assert (process.returncode, err) == (0, "")
 
 
-def options(*words: str) -> Any:
+def options(*words: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("started", [words], indirect=True)
 
 
