@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 _LISTED = 20
 _NAMED = 5
-# What Markdown, or GitHub's and GitLab's extensions of it, would obey: HTML, emphasis, links, mentions, tables.
-_ACTIVE = re.compile(r"[\\`*_{}\[\]<>#|~@&$:]")
+# What Markdown, or GitHub's and GitLab's extensions of it, would obey: HTML, emphasis, links, mentions, emojis, tables.
+_ACTIVE = re.compile(r"[\\`*_{}\[\]<>#|~@&$]|:(?=//|\w+:)")
 
 
 def plain(text: str) -> str:
@@ -92,8 +92,8 @@ def _noted(data: dict[str, Any]) -> list[str]:
         for each in data["expectations"]
     ]
     lines += [
-        f"- skipped in part or whole, {', '.join(map(code, names[:_NAMED]))}{' …' if names[_NAMED:] else ''}: "
-        f"{plain(cut(reason))}"
+        f"- skipped in part or whole: {plain(cut(reason))}: {', '.join(map(code, names[:_NAMED]))}"
+        f"{f' and {len(names) - _NAMED} more' if names[_NAMED:] else ''}"
         for reason, names in list(skip_reasons(data).items())[:_LISTED]
     ]
     return [*lines, ""] if lines else []

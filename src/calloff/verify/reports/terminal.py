@@ -117,5 +117,5 @@ def _show_notes(data: dict[str, Any], console: Console) -> None:
         )
     for reason, requirements in skip_reasons(data).items():
         console.print(
-            Text.assemble(("skipped in part or whole: ", "yellow"), f"{', '.join(requirements)}: {reason}")
+            Text.assemble(("skipped in part or whole: ", "yellow"), f"{reason}: {', '.join(requirements)}")
         )
