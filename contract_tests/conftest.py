@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from calloff.apis import APIS
-from calloff.contract import load_catalogue
 from calloff.errors import CalloffError
 from calloff.verify.given import given_target
-from calloff.verify.session import Session
 from calloff.verify.target import CannotSupplyError, Target, TargetError, announced_targets
 from calloff.verify.wire import TargetLostError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
+
+pytest_plugins = ["calloff.verify.pytest_plugin"]
 
 Announcement = dict[str, Any]
 TARGET = pytest.StashKey[Target]()
@@ -78,13 +78,13 @@ def start_mock() -> Callable[..., AbstractContextManager[Announcement]]:
 
 
 @pytest.fixture(scope="session")
-def sessions(request: pytest.FixtureRequest) -> Iterator[dict[str, Session]]:
-    """Give a session per API under test."""
+def calloff_targets(request: pytest.FixtureRequest) -> Iterator[list[Target]]:
+    """Give the servers under test, one per API."""
     if target := request.config.stash.get(TARGET, None):
-        yield {target.api.name: Session(target, load_catalogue())}
+        yield [target]
         return
     with running_mock() as announcement:
         targets = announced_targets(announcement)
-        yield {target.api.name: Session(target, load_catalogue()) for target in targets}
+        yield targets
         for target in targets:
             target.close()
