@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import unquote
 
 from calloff.apis import APIS, ApiName
 from calloff.contract import load_catalogue
@@ -111,7 +112,8 @@ class FakeTarget:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 request = Seen(self.command, self.path, tuple(self.headers.items()), body)
                 reply = fake.answer(request)
-                self.wfile.write(reply.to_bytes())
+                head, mark, content = reply.to_bytes().partition(b"\r\n\r\n")
+                self.wfile.write(head + mark + (content if self.command != "HEAD" else b""))
                 self.close_connection = reply.raw is not None
 
             def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name of the base class
@@ -158,7 +160,7 @@ class FakeTarget:
         return scripted if scripted is not None else self.good(request)
 
     def job_of(self, request: Seen) -> FakeJob | None:
-        return self.jobs.get(request.path.rpartition("/")[2])
+        return self.jobs.get(unquote(request.path.rpartition("/")[2]))
 
     def good(self, request: Seen) -> Reply:
         """Answer as a good DLI server would, were every credential right."""
@@ -169,6 +171,8 @@ class FakeTarget:
         if request.method != "DELETE" or not known:
             return refusal(404, "APIGW.0101")
         if job is None or job.owner != "self" or PROJECT not in request.path:
+            return refusal(400, "DLI.0002")
+        if APIS[self.api].operations[job.operation].path.split("/")[-2] not in request.path.split("/"):
             return refusal(400, "DLI.0002")
         states = JOB_STATES[f"{self.api}/{job.operation}"]
         if job.state not in (*states.cancellable, *states.silent):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -45,6 +46,27 @@ def dli(status: int, content: object, headers: tuple[tuple[str, str], ...] = JSO
     return answer(key, status, headers, json.dumps(content))
 
 
+def asked(
+    request: Request, status: int, headers: tuple[tuple[str, str], ...] = (), body: str = "", key: str = AI
+) -> Answer:
+    """Give an answer to a request of its own."""
+    return replace(answer(key, status, headers, body), request=request)
+
+
+INJECTING = "/ai_jobs/b%0D%0Ax-calloff-injected%3A%20yes?cancel"
+AUTHORIZATION = f"q-ak=AKID&q-sign-time=1;2&q-signature={'0' * 40}"
+SIGNED = Request("PUT", "/ai_jobs/b?cancel", (("Authorization", AUTHORIZATION),))
+WORD = "a-word-for-a-token"
+TRACES = (
+    'Traceback (most recent call last):\n  File "a.py", line 1',
+    "java.lang.NullPointerException\n\tat com.example.Jobs.find(Jobs.java:41)",
+    "TypeError: x\n    at find (/srv/jobs.js:4:11)",
+    "panic: x\n\ngoroutine 1 [running]:",
+    "#0 /srv/jobs.php(41): find()",
+    "   at Jobs.Find() in /srv/Jobs.cs:line 41",
+)
+
+
 def verdict(requirement: str, about: Answer) -> str:
     (rule,) = [rule for rule in RULES if rule.requirement == requirement]
     if not rule.concerns(about):
@@ -79,6 +101,20 @@ HELD = [
     ("dli-error-code-has-its-status", dli(400, {"error_code": "DLI.0001", "error_msg": "m"})),
     ("dli-error-code-has-its-status", dli(418, {"error_code": "DLI.9999", "error_msg": "m"})),
     ("dli-gateway-request-id", dli(401, GATEWAY)),
+    ("dli-body-agrees-with-status", dli(200, {"is_success": True, "error_code": ""})),
+    ("dli-body-agrees-with-status", dli(200, {"is_success": False, "error_code": "DLI.0007"})),
+    ("dli-body-agrees-with-status", dli(400, {"is_success": False, "error_code": "DLI.0007"})),
+    ("answer-text-decodes", dli(400, {"error_msg": "\N{SECTION SIGN}"})),
+    ("answer-text-decodes", ci(400, XML, ERROR.format("C\N{SECTION SIGN}"))),
+    ("answer-text-decodes", answer(AI, 400, XML, b"\xa7")),
+    (
+        "answer-text-decodes",
+        answer(AI, 400, (("content-type", "application/xml; charset=GBK"),), b"\xa1\xec"),
+    ),
+    ("no-header-injection", asked(Request("PUT", INJECTING, ()), 400, (("x-job-id", "b"),))),
+    ("secrets-not-echoed", asked(SIGNED, 401, (), "<Message>key AKID, time 1;2</Message>")),
+    ("secrets-not-echoed", asked(Request("PUT", "/", (("X-Auth-Token", "short"),)), 401, (), "short")),
+    ("no-internals-shown", dli(500, {"error_msg": "look at line 7 of the File, at noon"})),
 ]
 
 BROKEN = [
@@ -134,9 +170,34 @@ BROKEN = [
     ("dli-gateway-request-id", dli(401, GATEWAY | {"request_id": None})),
     ("dli-gateway-request-id", dli(401, GATEWAY | {"request_id": "g" * 32})),
     ("dli-gateway-request-id", dli(401, {"error_code": "APIG.0301", "error_msg": "m"})),
+    ("dli-body-agrees-with-status", dli(200, {"error_code": "DLI.0999"})),
+    ("dli-body-agrees-with-status", dli(400, {"is_success": True})),
+    ("dli-body-agrees-with-status", dli(400, {"msg": "deleted"}, key=BATCH)),
+    ("answer-text-decodes", answer(SQL, 400, JSON, '{"error_msg": "m"}'.encode("utf-16"))),
+    ("answer-text-decodes", answer(SQL, 400, JSON, b'{"error_msg": "\xa7"}')),
+    (
+        "answer-text-decodes",
+        answer(AI, 400, (("content-type", 'text/xml; Charset="us-ascii"'),), b"\xc2\xa7"),
+    ),
+    ("answer-text-decodes", answer(AI, 400, (("content-type", "application/xml;charset=none"),), b"a")),
+    ("no-header-injection", asked(Request("PUT", INJECTING, ()), 400, (("x-calloff-injected", "yes"),))),
+    ("secrets-not-echoed", asked(SIGNED, 401, (), f"<Message>expected {'0' * 39}1</Message>")),
+    ("secrets-not-echoed", asked(SIGNED, 401, (("x-was", AUTHORIZATION),))),
+    ("secrets-not-echoed", asked(SIGNED, 401, (), AUTHORIZATION.replace("&", "&amp;"))),
+    ("secrets-not-echoed", asked(Request("PUT", f"/a?{AUTHORIZATION}", ()), 403, (), f"/a?{AUTHORIZATION}")),
+    ("secrets-not-echoed", asked(Request("PUT", "/", (("X-Auth-Token", WORD),)), 401, (), f"no {WORD}")),
+    *(("no-internals-shown", dli(500, {"error_msg": trace})) for trace in TRACES),
+    ("no-internals-shown", ci(500, XML, TRACES[0])),
 ]
 
+HEAD = Request("HEAD", "/", (("Host", "h"),))
 UNCONCERNED = [
+    ("ci-error-is-xml", asked(HEAD, 404, IDS)),
+    ("ci-success-is-empty", asked(HEAD, 200, (("content-length", "7"),))),
+    ("dli-error-is-json", asked(HEAD, 404, JSON, key=SQL)),
+    ("dli-body-agrees-with-status", dli(200, [])),
+    ("answer-text-decodes", ci()),
+    ("no-header-injection", ci(400, (*IDS, ("x-calloff-injected", "yes")))),
     ("ci-success-is-empty", ci(400, XML)),
     ("ci-error-is-xml", ci()),
     ("ci-error-ids-agree", ci(400, XML, "no XML")),

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from calloff.verify.cells import Cell
     from calloff.verify.session import Probe, Session
 
-Layer = Literal["table", "races", "model", "fuzz"]
-LAYERS: tuple[Layer, ...] = ("table", "races", "model", "fuzz")
+Layer = Literal["table", "races", "protocol", "model", "fuzz"]
+LAYERS: tuple[Layer, ...] = ("table", "races", "protocol", "model", "fuzz")
 
 Budget = Literal["quick", "standard", "deep"]
 
@@ -31,11 +31,13 @@ Budget = Literal["quick", "standard", "deep"]
 class Size:
     """How much a budget covers.
 
-    *repeats* tells whether the table holds cells that show what others show too, *walks* and *steps* are those of the
+    *repeats* tells whether the table holds cells that show what others show too, *waits* whether checks are run that
+    take their time, *walks* and *steps* are those of the
     model, *positive* (for each state of a job) and *negative* count the requests that schemathesis writes.
     """
 
     repeats: bool
+    waits: bool
     walks: int
     steps: int
     positive: int
@@ -43,9 +45,9 @@ class Size:
 
 
 BUDGETS: dict[Budget, Size] = {
-    "quick": Size(repeats=False, walks=0, steps=0, positive=0, negative=0),
-    "standard": Size(repeats=True, walks=12, steps=12, positive=2, negative=12),
-    "deep": Size(repeats=True, walks=120, steps=25, positive=20, negative=150),
+    "quick": Size(repeats=False, waits=False, walks=0, steps=0, positive=0, negative=0),
+    "standard": Size(repeats=True, waits=True, walks=12, steps=12, positive=2, negative=12),
+    "deep": Size(repeats=True, waits=True, walks=120, steps=25, positive=20, negative=150),
 }
 
 
@@ -81,7 +83,7 @@ def checks(
     operation: Operation, layers: Iterable[Layer] = LAYERS, *, seed: int = 0, budget: Budget = "standard"
 ) -> list[Check]:
     """Return every check of *operation* in *layers*, in the order they run."""
-    makers = {"table": _table, "races": _races, "model": _model, "fuzz": _fuzz}
+    makers = {"table": _table, "races": _races, "protocol": _protocol, "model": _model, "fuzz": _fuzz}
     wanted = set(layers)
     size = BUDGETS[budget]
     return [check for layer in LAYERS if layer in wanted for check in makers[layer](operation, seed, size)]
@@ -137,6 +139,14 @@ def _races(operation: Operation, seed: int, size: Size) -> Iterator[Check]:  # n
     if operation.name == "cancelInventoryTriggerJob":
         shown = ("status-documented",)
         yield Check("cancellable-states", "races", operation, shown, see_cancellable_states)
+
+
+def _protocol(operation: Operation, seed: int, size: Size) -> Iterator[Check]:  # noqa: ARG001
+    from calloff.verify.protocol import PROTOCOL_CHECKS
+
+    for check in PROTOCOL_CHECKS:
+        if check.concerns(operation) and (size.waits or not check.waits):
+            yield Check(check.name, "protocol", operation, check.requirements, check.run)
 
 
 def _model(operation: Operation, seed: int, size: Size) -> Iterator[Check]:

@@ -15,6 +15,7 @@ from defusedxml.ElementTree import fromstring
 from jsonschema import Draft202012Validator
 
 from calloff.contract import read_yaml
+from calloff.verify.leaks import INJECTED_HEADER, internals_in, secrets_in
 from calloff.verify.outcome import Exchange, cut
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from calloff.verify.wire import Request, Response
 
 GATEWAY_CODE = re.compile(r"APIGW?\.\d{4}")
+_CHARSET = re.compile(r""";\s*charset\s*=\s*"?([^\s";]+)""", re.IGNORECASE)
 _CI_MEMBERS = ("Code", "Message", "RequestId", "TraceId")
 
 
@@ -94,6 +96,11 @@ class Answer:
     def failed(self) -> bool:
         """Tell whether the status is an error's; CI's table has redirects among its errors."""
         return self.response.status >= (300 if self.is_ci else 400)
+
+    @property
+    def shows_body(self) -> bool:
+        """Tell whether the answer may have a body: one to HEAD describes a body and leaves it out."""
+        return self.request.method != "HEAD"
 
     @cached_property
     def json(self) -> Any:
@@ -169,6 +176,35 @@ def _no_server_fault(answer: Answer) -> tuple[str, str] | None:
     if answer.response.status < 500 or answer.response.status == 501:
         return None
     return "no 5xx but 501", answer.summary
+
+
+def _text_decodes(answer: Answer) -> tuple[str, str] | None:
+    wanted = "utf-8"
+    if answer.response.media_type != "application/json":
+        found = _CHARSET.search(answer.response.header("content-type") or "")
+        wanted = found[1] if found else ""
+    try:
+        answer.response.body.decode(wanted or "latin-1")
+    except (LookupError, UnicodeDecodeError):
+        return (
+            f"a body in {wanted}",
+            f"Content-Type {answer.response.header('content-type')}, {answer.summary}",
+        )
+    return None
+
+
+def _no_header_injection(answer: Answer) -> tuple[str, str] | None:
+    value = answer.response.header(INJECTED_HEADER)
+    return None if value is None else ("no header made of the job id", f"{INJECTED_HEADER}: {value}")
+
+
+def _secrets_not_echoed(answer: Answer) -> tuple[str, str] | None:
+    found = secrets_in(answer.request, answer.response)
+    return ("an answer without it", f"{answer.response.status} that shows {found}") if found else None
+
+
+def _no_internals_shown(answer: Answer) -> tuple[str, str] | None:
+    return ("no stack trace", answer.summary) if internals_in(answer.response) else None
 
 
 def _ci_request_id(answer: Answer) -> tuple[str, str] | None:
@@ -260,6 +296,15 @@ def _dli_gateway_request_id(answer: Answer) -> tuple[str, str] | None:
     return "request_id of 32 hexadecimal digits", answer.summary
 
 
+def _dli_body_agrees(answer: Answer) -> tuple[str, str] | None:
+    body = answer.json
+    if answer.failed and (body.get("is_success") is True or body.get("msg") == "deleted"):
+        return "an error that reports no success", answer.summary
+    if answer.accepted and body.get("error_code"):
+        return "a success without error_code", answer.summary
+    return None
+
+
 def _dli_batch_deleted(answer: Answer) -> tuple[str, str] | None:
     value = answer.json["msg"]
     return None if value == "deleted" else ('msg "deleted"', answer.summary)
@@ -268,11 +313,15 @@ def _dli_batch_deleted(answer: Answer) -> tuple[str, str] | None:
 RULES: tuple[Rule, ...] = (
     Rule("status-documented", lambda _: True, _status_documented),
     Rule("no-server-fault", lambda _: True, _no_server_fault),
+    Rule("answer-text-decodes", lambda a: bool(a.response.body), _text_decodes),
+    Rule("no-header-injection", lambda a: INJECTED_HEADER in a.request.target.lower(), _no_header_injection),
+    Rule("secrets-not-echoed", lambda _: True, _secrets_not_echoed),
+    Rule("no-internals-shown", lambda _: True, _no_internals_shown),
     Rule("ci-request-id", lambda _: True, _ci_request_id),
     Rule("ci-trace-id-on-failure", lambda _: True, _ci_trace_id),
     Rule("ci-server-header", lambda _: True, _ci_server),
-    Rule("ci-success-is-empty", lambda a: a.response.status == 200, _ci_success_is_empty),
-    Rule("ci-error-is-xml", lambda a: a.failed, _ci_error_is_xml),
+    Rule("ci-success-is-empty", lambda a: a.response.status == 200 and a.shows_body, _ci_success_is_empty),
+    Rule("ci-error-is-xml", lambda a: a.failed and a.shows_body, _ci_error_is_xml),
     Rule("ci-error-ids-agree", lambda a: a.failed and a.xml is not None, _ci_error_ids_agree),
     Rule("ci-error-code-has-its-status", lambda a: a.failed and bool(a.error_code), _code_has_its_status),
     Rule("dli-success-is-json", lambda a: a.response.status == 200, _dli_success_is_json),
@@ -281,7 +330,8 @@ RULES: tuple[Rule, ...] = (
         lambda a: a.accepted and isinstance(a.json, dict) and "msg" in a.json,
         _dli_batch_deleted,
     ),
-    Rule("dli-error-is-json", lambda a: a.failed, _dli_error_is_json),
+    Rule("dli-body-agrees-with-status", lambda a: isinstance(a.json, dict), _dli_body_agrees),
+    Rule("dli-error-is-json", lambda a: a.failed and a.shows_body, _dli_error_is_json),
     Rule("dli-error-code-has-its-status", lambda a: a.failed and bool(a.error_code), _code_has_its_status),
     Rule(
         "dli-gateway-request-id",

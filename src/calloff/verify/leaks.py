@@ -61,4 +61,4 @@ def _text(response: Response) -> str:
     """Return everything that *response* says, with the escapes of XML and JSON undone."""
     headers = "\n".join(value for _, value in response.headers)
     body = unescape(response.body.decode("utf-8", "replace"))
-    return headers + "\n" + body.replace("\\n", "\n").replace('\\"', '"')
+    return headers + "\n" + body.replace("\\n", "\n").replace("\\t", "\t").replace('\\"', '"')

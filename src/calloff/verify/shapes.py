@@ -307,7 +307,7 @@ SHAPES: tuple[Shape, ...] = (
     ),
     Shape(
         "id with a broken percent-encoding",
-        _ALL,
+        _DLI,
         "malformed-id-refused",
         "refuse",
         _id(lambda i: i[:-1] + "%zz"),

@@ -38,6 +38,11 @@ class Draft:
         """Return the draft with the request changed."""
         return replace(self, request=replace(self.request, **changes))  # type: ignore[arg-type]
 
+    def with_host(self, host: str) -> Draft:
+        """Return the draft addressed to another *host*."""
+        headers = self.request.headers
+        return self.having(headers=tuple((key, host if key == "Host" else value) for key, value in headers))
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:

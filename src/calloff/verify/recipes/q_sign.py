@@ -122,11 +122,25 @@ def _q_parameter_changed(draft: Draft) -> Request:
 
 def _q_host_of_another(draft: Draft) -> Request:
     # The signature covers the Host of another bucket: a captured one must not work here.
-    headers = tuple(
-        (key, "captured-1250000001." + value.partition(".")[2] if key == "Host" else value)
-        for key, value in draft.request.headers
-    )
-    return authorized(draft, _q(draft, signed=draft.having(headers=headers)))
+    host = _host_of_another(draft)
+    return authorized(draft, _q(draft, signed=draft.with_host(host)))
+
+
+def _host_of_another(draft: Draft) -> str:
+    return "captured-1250000001." + (draft.request.header("Host") or "").partition(".")[2]
+
+
+def _q_host_forwarded(draft: Draft) -> Request:
+    # A proxy may tell in this header which Host came; a client must not be believed.
+    host = _host_of_another(draft)
+    sent = draft.plus(("X-Forwarded-Host", host))
+    return authorized(sent, _q(draft, signed=draft.with_host(host)))
+
+
+def _q_headers_swapped(draft: Draft) -> Request:
+    signed = draft.plus(("x-ci-suite-a", "one"), ("x-ci-suite-b", "two"))
+    sent = draft.plus(("x-ci-suite-a", "two"), ("x-ci-suite-b", "one"))
+    return authorized(sent, _q(draft, signed=signed, headers=("host", "x-ci-suite-a", "x-ci-suite-b")))
 
 
 def _q_later_end(draft: Draft) -> Request:
@@ -255,6 +269,15 @@ CI_RECIPES: tuple[Recipe, ...] = (
     Recipe(
         "signed for another host", "good", "ci-auth-covers-signed-header", False, _q_host_of_another, True
     ),
+    Recipe(
+        "signed for another host, forwarded",
+        "good",
+        "ci-auth-covers-signed-header",
+        False,
+        _q_host_forwarded,
+        True,
+    ),
+    Recipe("signed headers swapped", "good", "ci-auth-covers-signed-header", False, _q_headers_swapped, True),
     Recipe("signed header changed", "good", "ci-auth-covers-signed-header", False, _q_header_changed, True),
     Recipe("signed header absent", "good", "ci-auth-covers-signed-header", False, _q_header_absent, True),
     Recipe(

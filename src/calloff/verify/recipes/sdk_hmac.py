@@ -108,12 +108,28 @@ def _hmac_header_absent(draft: Draft) -> Request:
     )
 
 
+_HOST_OF_ANOTHER = "dli.captured.example.com"
+
+
 def _hmac_other_host(draft: Draft) -> Request:
     dated = _dated(draft)
-    headers = tuple(
-        (key, "dli.captured.example.com" if key == "Host" else value) for key, value in dated.request.headers
+    return authorized(dated, _h(dated, signed=dated.with_host(_HOST_OF_ANOTHER)))
+
+
+def _hmac_host_forwarded(draft: Draft) -> Request:
+    # A proxy may tell in this header which Host came; a client must not be believed.
+    dated = _dated(draft)
+    sent = dated.plus(("X-Forwarded-Host", _HOST_OF_ANOTHER))
+    return authorized(sent, _h(dated, signed=dated.with_host(_HOST_OF_ANOTHER)))
+
+
+def _hmac_headers_swapped(draft: Draft) -> Request:
+    dated = _dated(draft)
+    signed = dated.plus(("X-Suite-A", "one"), ("X-Suite-B", "two"))
+    sent = dated.plus(("X-Suite-A", "two"), ("X-Suite-B", "one"))
+    return authorized(
+        sent, _h(dated, signed=signed, headers=("host", "x-sdk-date", "x-suite-a", "x-suite-b"))
     )
-    return authorized(dated, _h(dated, signed=dated.having(headers=headers)))
 
 
 def _hmac_stale(offset: float) -> Callable[[Draft], Request]:
@@ -294,6 +310,17 @@ DLI_RECIPES: tuple[Recipe, ...] = (
     Recipe("query added after signing", "good", "dli-auth-covers-query", False, _hmac_query_added, True),
     Recipe("body added after signing", "good", "dli-auth-covers-body", False, _hmac_body_added, True),
     Recipe("signed for another host", "good", "dli-auth-covers-signed-header", False, _hmac_other_host, True),
+    Recipe(
+        "signed for another host, forwarded",
+        "good",
+        "dli-auth-covers-signed-header",
+        False,
+        _hmac_host_forwarded,
+        True,
+    ),
+    Recipe(
+        "signed headers swapped", "good", "dli-auth-covers-signed-header", False, _hmac_headers_swapped, True
+    ),
     Recipe(
         "signed header changed", "good", "dli-auth-covers-signed-header", False, _hmac_header_changed, True
     ),
