@@ -59,7 +59,7 @@ def test_the_mutants_are_listed_as_text_and_as_data() -> None:
     lines = run("mock", "--list-mutants").splitlines()
 
     assert len(rows) == len(lines) >= 40
-    assert set(rows[0]) == {"name", "requirement", "operations", "description", "prototype"}
+    assert set(rows[0]) == {"name", "requirement", "level", "operations", "description", "prototype"}
     assert [line.split()[:2] for line in lines] == [[row["name"], row["requirement"]] for row in rows]
 
 

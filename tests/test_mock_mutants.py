@@ -5,16 +5,21 @@ That the suite finds every mutant by the requirement it breaks is proven by the 
 
 from __future__ import annotations
 
+import socket
 from fnmatch import fnmatchcase
+from functools import cache
+from http.client import parse_headers
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from mock_support import Bench, changed
+from mock_support import HOST, NOW, Bench, changed
 
 from calloff.apis import OPERATIONS
 from calloff.contract import read_yaml
 from calloff.errors import InvalidInputError
 from calloff.mock.mutants import MUTANTS, Mutant, find_mutant
+from calloff.mock.mutations import connections
+from calloff.mock.server import run_embedded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -52,7 +57,8 @@ def test_a_mutant_breaks_a_server_requirement_where_that_binds(mutant: Mutant) -
 def test_a_mutant_is_described(mutant: Mutant) -> None:
     assert mutant.description
     assert not mutant.description.endswith(".")
-    assert sum(part is not None for part in (mutant.steps, mutant.route, mutant.around)) == 1
+    parts = (mutant.steps, mutant.route, mutant.around, mutant.connect)
+    assert sum(part is not None for part in parts) == 1
 
 
 def test_every_server_requirement_has_a_mutant() -> None:
@@ -100,15 +106,24 @@ def probes(bench: Bench, operation: str) -> Iterator[tuple[Any, ...]]:
         lambda target, job: target.replace(job.id, job.id + "0"),
         lambda target, job: target.replace(job.id, job.id + "%2F"),
         lambda target, job: target.replace(job.id, job.id + "/"),
+        lambda target, job: target.replace(job.id, other_digit(job.id[0]) + job.id[1:]),
+        lambda target, job: target.replace(job.id, job.id[:-1] + other_digit(job.id[-1])),
+        lambda target, job: target.replace(job.id, f"{job.id[:-1]}%{ord(job.id[-1]):X}"),
+        lambda target, job: target.replace(job.id, f"{job.id[:-1]}%25{ord(job.id[-1]):X}"),
+        lambda target, job: target.replace(job.id, "a" * 1200),
+        lambda target, job: target.replace(job.id, "%F0%9F%98%80"),
+        lambda target, job: target.replace(job.id, "%zz"),
+        lambda target, job: target.replace(job.id, "a%0D%0Ax-own:%20b"),
         lambda target, _job: target.partition("?")[0],
         lambda target, _job: target.replace("cancel", "cancel="),
     )
     for change in changes:
         job = fresh(open_state(operation))
         yield told(bench.cancel(job, target=change(bench.target(job), job)), job, later)
-    for other in ("GET", "POST"):
+    if ci:
         job = fresh(open_state(operation))
-        yield told(bench.cancel(job, method=other), job)
+        yield told(bench.cancel(job, target=bench.target(job) + "&cancel", parameters=()), job)
+    yield from methods_and_kinds(bench, operation, told, fresh)
     for key in (bench.key(api, owner=1), None):
         job = fresh(open_state(operation), owner=0 if key else 1)
         yield told(bench.cancel(job, key=key), job)
@@ -134,9 +149,32 @@ def probes(bench: Bench, operation: str) -> Iterator[tuple[Any, ...]]:
     if not ci:
         token = bench.token()["X-Auth-Token"]
         ended = bench.token(lifetime=-1)["X-Auth-Token"]
-        for value in (token, token[:-1] + "!", "garbage", ended):
+        foreign_token = bench.token(owner=1)["X-Auth-Token"]
+        for value in (token, token[:-1] + "!", "garbage", ended, foreign_token):
             job = fresh(open_state(operation))
             yield told(bench.send(api, method, bench.target(job), {"X-Auth-Token": value}), job)
+
+
+def methods_and_kinds(bench: Bench, operation: str, told: Any, fresh: Any) -> Iterator[tuple[Any, ...]]:
+    """Send what names another method, another kind of job, or the same job twice."""
+    api, method = OPERATIONS[operation].api, OPERATIONS[operation].method
+    for other in ("GET", "POST", "HEAD", "PATCH"):
+        job = fresh(open_state(operation))
+        yield told(bench.cancel(job, method=other), job)
+    job = fresh(open_state(operation))
+    overridden = (("X-HTTP-Method-Override", method),)
+    yield told(bench.cancel(job, method="POST", headers=overridden), job)
+    for sibling in (key for key in OPERATIONS if key.startswith(f"{api}/") and key != operation):
+        job, own = fresh(open_state(operation)), bench.job(sibling, open_state(sibling))
+        target = bench.target(job).replace(job.id, own.id)
+        yield told(bench.cancel(job, target=target), own)
+    job = fresh(open_state(operation))
+    yield told(bench.cancel(job), job)
+    yield told(bench.cancel(job), job)
+
+
+def other_digit(digit: str) -> str:
+    return "1" if digit != "1" else "2"
 
 
 def signatures(bench: Bench, operation: str, after: Any, fresh: Any) -> Iterator[tuple[Any, ...]]:
@@ -170,6 +208,12 @@ def signatures(bench: Bench, operation: str, after: Any, fresh: Any) -> Iterator
     own = sign(headers=(("x-own", "1"),), signed=tuple(sorted(listed)))
     yield after(job, changed(own, "x-own", "2"))
     yield after(job, changed(own, "x-own", None))
+    names = ("host", "x-own", "x-own-too") if ci else ("host", "x-own", "x-own-too", "x-sdk-date")
+    two = sign(headers=(("x-own", "1"), ("x-own-too", "2")), signed=names)
+    yield after(job, changed(changed(two, "x-own", "2"), "x-own-too", "1"))
+    elsewhere = changed(sign(host="elsewhere.example"), "Host", HOST)
+    yield after(job, elsewhere)
+    yield after(job, changed(elsewhere, "X-Forwarded-Host", "elsewhere.example"))
     yield after(job, sign(signed=() if ci else ("host",)))
     if ci:
         yield after(job, moved(sign(target=bench.target(job) + "&x=1", parameters=("cancel", "x"))))
@@ -193,10 +237,109 @@ def signatures(bench: Bench, operation: str, after: Any, fresh: Any) -> Iterator
 CORRECT: dict[str, list[tuple[Any, ...]]] = {}
 
 
-@pytest.mark.parametrize("name", [name for name, mutant in MUTANTS.items() if mutant.around is None])
+@pytest.mark.parametrize("name", [name for name, mutant in MUTANTS.items() if mutant.steps or mutant.route])
 def test_a_mutant_differs_where_it_should_and_nowhere_else(name: str) -> None:
     for operation in OPERATIONS:
         if operation not in CORRECT:
             CORRECT[operation] = list(probes(Bench(), operation))
         differs = list(probes(Bench(mutant=name), operation)) != CORRECT[operation]
         assert differs is MUTANTS[name].concerns(operation), operation
+
+
+# ------------------------------------------------------------------------------ on a connection, over real HTTP
+
+SILENCE = 3.0  # seconds; only a server that says nothing more makes anybody wait so long
+
+
+@cache
+def conversation(mutant: str | None, operation: str) -> list[object]:
+    """Send requests without a credential over one connection; give what came of each, up to the first that fails."""
+    api, method = OPERATIONS[operation].api, OPERATIONS[operation].method
+    got: list[object] = []
+    with run_embedded([api], mutant=mutant, clock=lambda: NOW) as mock:
+        job = mock.state.new_job(operation, mock.state.owners[api][0], open_state(operation))
+        parameters = {OPERATIONS[operation].job_parameter: job.id, "project_id": job.owner}
+        path = OPERATIONS[operation].path.format_map(parameters)
+        host, _, port = mock.announcement["apis"][api]["base_url"].removeprefix("http://").partition(":")
+        with (
+            socket.create_connection((host, int(port)), timeout=SILENCE) as connection,
+            connection.makefile("rb") as arriving,
+        ):
+            for name in (method, "HEAD", method):
+                try:
+                    connection.sendall(f"{name} {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+                    status = arriving.readline()
+                    if not status.startswith(b"HTTP/1.1 "):
+                        return [*got, status]
+                    headers = parse_headers(arriving)
+                    length = int(headers["content-length"]) if name != "HEAD" else 0
+                    got.append((status, headers.items(), arriving.read(length)))
+                except OSError as error:
+                    return [*got, type(error).__name__]
+    return got
+
+
+@pytest.mark.parametrize("name", [name for name, mutant in MUTANTS.items() if mutant.connect])
+def test_a_mutant_bends_what_is_written_where_it_should_and_nowhere_else(name: str) -> None:
+    for operation in OPERATIONS:
+        differs = conversation(name, operation) != conversation(None, operation)
+        assert differs is MUTANTS[name].concerns(operation), operation
+
+
+class Written:
+    """A transport that keeps what is written."""
+
+    def __init__(self) -> None:
+        self.data = b""
+
+    def write(self, data: bytes) -> None:
+        self.data += data
+
+
+def written(answered: Any, *statuses: int, method: str = "PUT") -> list[bytes]:
+    """Answer with 10 bytes through a line, once for each status; give what is written each time."""
+    transport = Written()
+    line = connections.Line(transport, lambda: method, answered)
+    line.close_soon = lambda: None  # type: ignore[method-assign]
+    got = []
+    for status in statuses:
+        line.write(b"HTTP/1.1 %d x\r\ncontent-length: 10\r\n\r\n" % status)
+        if method != "HEAD":
+            line.write(b"%d-%06d" % (status, status))
+        got.append(transport.data)
+        transport.data = b""
+    return got
+
+
+@pytest.mark.parametrize("by", [-5, 5])
+def test_a_length_is_wrong_by_as_many_bytes_as_asked_and_only_in_a_refusal(by: int) -> None:
+    refused, accepted = written(connections.length_off(by), 404, 200)
+
+    assert refused == b"HTTP/1.1 404 x\r\ncontent-length: %d\r\n\r\n404-000404" % (10 + by)
+    assert accepted == b"HTTP/1.1 200 x\r\ncontent-length: 10\r\n\r\n200-000200"
+
+
+def test_head_is_answered_with_the_body_that_it_describes() -> None:
+    (answer,) = written(connections.body_to_head, 404, method="HEAD")
+    (other,) = written(connections.body_to_head, 404)
+
+    assert answer.endswith(b"\r\n\r\nxxxxxxxxxx")
+    assert other.endswith(b"\r\n\r\n404-000404")
+
+
+def test_a_refusal_is_sent_twice() -> None:
+    refused, accepted = written(connections.twice, 404, 200)
+
+    assert refused.count(b"404-000404") == 2
+    assert accepted.count(b"200-000200") == 1
+
+
+def test_a_refusal_is_sent_again_in_place_of_the_next_answer_and_of_no_other() -> None:
+    first, old, third = written(connections.once_more, 404, 200, 200)
+
+    assert old == first
+    assert third.endswith(b"200-000200")
+
+
+def test_nothing_comes_after_a_refusal() -> None:
+    assert written(connections.silent_afterwards, 200, 404, 200, 200)[2:] == [b"", b""]

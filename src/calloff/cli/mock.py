@@ -189,7 +189,7 @@ def _list_mutants(*, as_json: bool) -> None:
         click.echo(json.dumps(rows, indent=1))
         return
     for row in rows:
-        click.echo(f"{row['name']:<40} {row['level']:<6} {row['requirement']:<40} {row['description']}")
+        click.echo(f"{row['name']:<40} {row['requirement']:<40} {row['level']:<7} {row['description']}")
 
 
 def _list_dialects(*, as_json: bool) -> None:

@@ -77,7 +77,7 @@ def _uvicorn(site: Site) -> Any:
 
     config = uvicorn.Config(
         site,
-        http=protocol_for(site.app_at, site.state.clock),
+        http=site.bend_protocol(protocol_for(site.app_at, site.state.clock)),
         ws="none",
         lifespan="off",
         interface="asgi3",

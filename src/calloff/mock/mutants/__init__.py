@@ -10,13 +10,22 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from calloff.errors import InvalidInputError
-from calloff.mock.mutants import answers, dli_credentials, jobs, q_sign, requests
+from calloff.mock.mutants import (
+    answers,
+    ci_answers,
+    connections,
+    dli_answers,
+    dli_credentials,
+    jobs,
+    q_sign,
+    requests,
+)
 from calloff.mock.mutants.mutant import Mutant
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_TABLES = (jobs, requests, q_sign, dli_credentials, answers)
+_TABLES = (jobs, requests, q_sign, dli_credentials, answers, ci_answers, dli_answers, connections)
 
 MUTANTS: Mapping[str, Mutant] = MappingProxyType(
     {mutant.name: mutant for table in _TABLES for mutant in table.ROWS}

@@ -192,4 +192,18 @@ ROWS = (
         "accepts a temporary key past its end",
         steps=signatures.expired_temporary_key,
     ),
+    Mutant(
+        "dli-forwarded-host-trusted",
+        "dli-auth-covers-signed-header",
+        DLI,
+        "checks the signature with the host that X-Forwarded-Host names",
+        steps=signatures.also_verifying(signatures.forwarded_host),
+    ),
+    Mutant(
+        "dli-signed-values-interchangeable",
+        "dli-auth-covers-signed-header",
+        DLI,
+        "accepts two signed headers with their values swapped",
+        steps=signatures.also_verifying(signatures.values_swapped),
+    ),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from calloff.mock.mutants.mutant import AI, ALL, BATCH, CI, DLI, INVENTORY, SQL, Mutant
-from calloff.mock.mutations import access, connections, jobs, routes
+from calloff.mock.mutations import access, jobs, routes
 
 ROWS = (
     # state
@@ -20,7 +20,7 @@ ROWS = (
         "cancel-takes-effect",
         ALL,
         "answers 200 and takes an hour to cancel",
-        steps=jobs.cancelling(jobs.never_settle),
+        steps=jobs.cancelling(jobs.settling_in(3600.0)),
     ),
     Mutant(
         "cancel-ends-well",
@@ -194,19 +194,95 @@ ROWS = (
         "isolates SQL jobs, and not batches",
         steps=access.everybody_allowed,
     ),
-    # races
     Mutant(
-        "second-of-two-faults",
-        "concurrent-cancels-agree",
+        "first-cancel-forgotten",
+        "cancel-takes-effect",
         ALL,
-        "faults on a cancel that meets another one of the same job",
-        around=lambda: connections.racing(connections.second_faults),
+        "answers 200 and cancels only when asked again",
+        steps=jobs.first_cancel(accepted=True),
     ),
     Mutant(
-        "two-cancels-undo-each-other",
-        "concurrent-cancels-agree",
+        "first-cancel-refused",
+        "cancel-accepted",
         ALL,
-        "brings a job back that is cancelled twice at the same time",
-        around=lambda: connections.racing(connections.cancel_lost),
+        "refuses the first cancel of a job, and accepts the second",
+        steps=jobs.first_cancel(accepted=False),
+    ),
+    Mutant(
+        "cancel-settles-too-late",
+        "cancel-takes-effect",
+        ALL,
+        "answers 200 and takes 30 seconds to cancel",
+        steps=jobs.cancelling(jobs.settling_in(30.0)),
+    ),
+    Mutant(
+        "cancelled-job-finishes",
+        "cancelled-stays-cancelled",
+        ALL,
+        "lets a job finish that it has cancelled",
+        steps=jobs.cancelling(jobs.finish_after_cancel),
+    ),
+    Mutant(
+        "id-compared-by-end",
+        "id-matched-whole",
+        ALL,
+        "compares only the last 8 letters of an id",
+        steps=jobs.found(jobs.by_part(slice(-8, None))),
+    ),
+    Mutant(
+        "id-compared-by-beginning",
+        "id-matched-whole",
+        ALL,
+        "compares only the first 8 letters of an id",
+        steps=jobs.found(jobs.by_part(slice(8))),
+    ),
+    Mutant(
+        "id-decoded-twice",
+        "id-matched-whole",
+        ALL,
+        "decodes the percent signs of an id twice",
+        steps=jobs.found(jobs.by_decoding_again),
+    ),
+    Mutant(
+        "job-of-another-operation-cancelled",
+        "bystander-untouched",
+        ("tencent-ci/*", "otc-dli/*"),
+        "cancels a job of another operation by its id",
+        steps=jobs.found(jobs.of_any_kind),
+    ),
+    Mutant(
+        "ci-ai-job-through-any-bucket",
+        "ci-bucket-isolation",
+        AI,
+        "isolates batch jobs, and not AI jobs",
+        steps=access.everybody_allowed,
+    ),
+    Mutant(
+        "ci-batch-job-through-any-bucket",
+        "ci-bucket-isolation",
+        INVENTORY,
+        "finds a batch job through any bucket, and an AI job only through its own",
+        steps=jobs.found(jobs.by_any_owner),
+    ),
+    Mutant(
+        "dli-sql-job-of-any-project",
+        "dli-project-isolation",
+        SQL,
+        "isolates batches, and not SQL jobs",
+        steps=access.everybody_allowed,
+    ),
+    Mutant(
+        "dli-token-of-another-project",
+        "dli-project-isolation",
+        DLI,
+        "asks of keys alone for which project they are",
+        steps=access.allowed(by_token=True),
+    ),
+    Mutant(
+        "dli-key-of-another-project",
+        "dli-project-isolation",
+        DLI,
+        "asks of tokens alone for which project they are",
+        steps=access.allowed(by_token=False),
     ),
 )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from calloff.apis import APIS
 from calloff.mock.mutations.place import Place
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from calloff.apis import ApiName
-    from calloff.mock.mutations.place import Around, Bend, Reroute
+    from calloff.mock.mutations.place import Around, Bend, Connect, Reroute
     from calloff.mock.pipeline import Parts
     from calloff.mock.state import ServerState
 
@@ -29,6 +30,7 @@ class Mutant:
     steps: Bend | None = None
     route: Reroute | None = None
     around: Callable[[], Around] | None = None
+    connect: Connect | None = None
     prototype: str = ""
 
     def concerns(self, operation: str) -> bool:
@@ -54,6 +56,21 @@ class Mutant:
         if self.around is not None:
             parts = replace(parts, around=self.around())
         return parts
+
+    def bend_protocol(self, protocol: type[Any], app_at: Callable[[int], object]) -> type[Any]:
+        """Give the class of the server's HTTP protocol with this mutant in it; ``app_at`` knows who serves a port."""
+        return protocol if self.connect is None else self.connect(protocol, partial(self._meant, app_at))
+
+    def _meant(self, app_at: Callable[[int], object], connection: Any) -> bool:
+        """Tell whether the request under way on a connection is one of an operation that this mutant breaks."""
+        served = getattr(app_at(connection.server[1]), "name", None)
+        path = connection.scope["raw_path"].split(b"/")
+        return any(
+            self.concerns(operation.key) and operation.path.split("/")[-2].encode() in path
+            for name, api in APIS.items()
+            for operation in api.operations.values()
+            if name == served
+        )
 
 
 ALL = ("*/*",)

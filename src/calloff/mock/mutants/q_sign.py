@@ -160,4 +160,18 @@ ROWS = (
         "accepts a temporary key past its end",
         steps=signatures.expired_temporary_key,
     ),
+    Mutant(
+        "ci-forwarded-host-trusted",
+        "ci-auth-covers-signed-header",
+        CI,
+        "checks the signature with the host that X-Forwarded-Host names",
+        steps=signatures.also_verifying(signatures.forwarded_host),
+    ),
+    Mutant(
+        "ci-signed-values-interchangeable",
+        "ci-auth-covers-signed-header",
+        CI,
+        "accepts two signed headers with their values swapped",
+        steps=signatures.also_verifying(signatures.values_swapped),
+    ),
 )

@@ -57,3 +57,16 @@ def tokens_refused(steps: Steps, _place: Place) -> Steps:
 def everybody_allowed(steps: Steps, _place: Place) -> Steps:
     """Let any credential work on anybody's jobs."""
     return replace(steps, authorise=lambda _exchange: None)
+
+
+def allowed(*, by_token: bool) -> Bend:
+    """Let a credential of one kind work on anybody's jobs."""
+
+    def bend(steps: Steps, _place: Place) -> Steps:
+        def authorise(exchange: Exchange) -> None:
+            if bool(exchange.all(b"x-auth-token")) is not by_token:
+                steps.authorise(exchange)
+
+        return replace(steps, authorise=authorise)
+
+    return bend

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from dataclasses import replace
+from html import escape
 from typing import TYPE_CHECKING, Any
 
-from calloff.mock.pipeline import Answer, Case
+from calloff.mock.pipeline import Answer, Case, Refusal, signature_matches
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from calloff.mock.mutations.place import Bend, Change, Place
     from calloff.mock.pipeline import Exchange, Steps
@@ -131,3 +133,120 @@ def json_error(answer: Answer) -> Answer:
     texts = {name.decode(): text.decode() for name, text in re.findall(rb"<(\w+)>([^<]+)</", answer.body)}
     answer.body = json.dumps(texts).encode()
     return header(b"content-type", b"application/json")(answer)
+
+
+def without(member: str) -> Callable[[dict[str, Any]], object]:
+    """Leave a member out of an object."""
+    return lambda members: {name: value for name, value in members.items() if name != member}
+
+
+def renamed(names: Mapping[str, str]) -> Callable[[dict[str, Any]], object]:
+    """Give members of an object other names."""
+    return lambda members: {names.get(name, name): value for name, value in members.items()}
+
+
+def having(**changes: Any) -> Callable[[dict[str, Any]], object]:
+    """Give members of an object other values, or add them."""
+    return lambda members: {**members, **changes}
+
+
+def short_request_id(members: dict[str, Any]) -> dict[str, Any]:
+    """Shorten request_id, where there is one."""
+    return {name: value[:8] if name == "request_id" else value for name, value in members.items()}
+
+
+def content(text: bytes, media_type: bytes) -> Change:
+    """Send another body."""
+
+    def change(answer: Answer) -> Answer:
+        answer.body = text
+        return header(b"content-type", media_type)(answer)
+
+    return change
+
+
+def both(*changes: Change) -> Change:
+    """Change an answer in several ways."""
+
+    def changed(answer: Answer) -> Answer:
+        for change in changes:
+            answer = change(answer)
+        return answer
+
+    return changed
+
+
+def telling(tell: Callable[[Steps, Exchange, Case | None], str]) -> Bend:
+    """Say more in the message of a refusal: what ``tell`` gives."""
+
+    def bend(steps: Steps, _place: Place) -> Steps:
+        def refused(exchange: Exchange, case: Case) -> Answer:
+            answer = steps.refused(exchange, case)
+            more = tell(steps, exchange, case)
+            return body(_with_message(more))(answer) if more and answer.status >= 400 else answer
+
+        return replace(steps, refused=refused)
+
+    return bend
+
+
+def _with_message(more: str) -> Callable[[bytes], bytes]:
+    def changed(written: bytes) -> bytes:
+        if written.startswith(b"{"):
+            members = json.loads(written)
+            return json.dumps(members | {"error_msg": f"{members['error_msg']} {more}"}).encode()
+        return written.replace(b"</Message>", f" {escape(more)}</Message>".encode())
+
+    return changed
+
+
+def credential_of(_steps: Steps, exchange: Exchange, _case: Case | None) -> str:
+    """Give the credential as it came."""
+    given = exchange.all(b"authorization") + exchange.all(b"x-auth-token")
+    return b" ".join(given).decode("latin-1")
+
+
+def right_signature(steps: Steps, exchange: Exchange, case: Case | None) -> str:
+    """Give the signature that would have been right."""
+    if case is not Case.AUTH_WRONG_SIGNATURE:
+        return ""
+    inner = steps.signature
+    claim = inner.read(exchange)
+    found: list[str] = []
+
+    def see(expected: str, _given: str) -> bool:
+        found.append(expected)
+        return False
+
+    with suppress(Refusal):  # a signed header did not arrive: there is nothing to compute
+        signature_matches(replace(inner, equal=see), exchange, claim, inner.find_key(exchange, claim))
+    return " ".join(["expected", *found]) if found else ""
+
+
+_TRACE = """Traceback (most recent call last):
+  File "/srv/jobs/store.py", line 41, in find
+    return self._jobs[job_id]
+KeyError"""
+
+
+def stack_trace(_steps: Steps, _exchange: Exchange, case: Case | None) -> str:
+    """Give the trace of a look-up that failed."""
+    return _TRACE if case is Case.UNKNOWN_JOB else ""
+
+
+def id_in_header(steps: Steps, _place: Place) -> Steps:
+    """Name the job in a header, line breaks and all."""
+
+    def finish(exchange: Exchange, answer: Answer) -> Answer:
+        answer = steps.finish(exchange, answer)
+        first, *further = f"x-job-id: {exchange.job_id}".split("\r\n")
+        for line in (first, *further):
+            name, _, value = line.partition(":")
+            answer.headers.append((name.lower().encode(), _visible(value)))
+        return answer
+
+    return replace(steps, finish=finish)
+
+
+def _visible(value: str) -> bytes:
+    return re.sub("[^ -~]", "?", value).strip().encode()

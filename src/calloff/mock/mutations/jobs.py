@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
-from calloff.mock.jobs import Job, Lifecycle
+from calloff.mock.jobs import Job
 from calloff.mock.pipeline import Case, Refusal
 
 if TYPE_CHECKING:
@@ -150,22 +151,10 @@ def forget_cancel(_steps: Steps, _place: Place, exchange: Exchange) -> None:
     Job(job.id, job.operation, job.owner, job.lifecycle, job.state(exchange.now)).cancel(exchange.now)
 
 
-def never_settle(_steps: Steps, _place: Place, exchange: Exchange) -> None:
-    """Let the cancel take an hour."""
-    job = exchange.job
-    kept = job.lifecycle
-    job.lifecycle = Lifecycle(kept.states, kept.cancel_moves, 3600.0, kept.again)
-    try:
-        job.cancel(exchange.now)
-    finally:
-        job.lifecycle = kept
-
-
 def wrong_end(steps: Steps, _place: Place, exchange: Exchange) -> None:
     """Cancel, and end in the state of a job that went well."""
     steps.cancel(exchange)
-    names = {name.lower(): name for name in exchange.job.lifecycle.states}
-    exchange.job.put(names.get("success") or names["finished"])
+    exchange.job.put(well_ended(exchange.job))
 
 
 def refusing_states(*states: str) -> Callable[[Steps, Place, Exchange], None]:
@@ -208,3 +197,91 @@ def _cancel_quietly(job: Job, now: float) -> None:
         job.cancel(now)
     except Refusal:
         return
+
+
+def first_cancel(*, accepted: bool) -> Bend:
+    """Let the first cancel of a job do nothing, accepted or refused, and the second one cancel."""
+
+    def bend(steps: Steps, _place: Place) -> Steps:
+        asked: set[str] = set()
+
+        def cancel(exchange: Exchange) -> None:
+            job = exchange.job
+            if job.id in asked or job.state(exchange.now) not in job.lifecycle.cancel_moves:
+                steps.cancel(exchange)
+                return
+            asked.add(job.id)
+            if not accepted:
+                raise Refusal(Case.NOT_CANCELLABLE)
+
+        return replace(steps, cancel=cancel)
+
+    return bend
+
+
+def settling_in(seconds: float) -> Callable[[Steps, Place, Exchange], None]:
+    """Let the cancel take its time, in seconds."""
+
+    def cancel(_steps: Steps, _place: Place, exchange: Exchange) -> None:
+        job = exchange.job
+        kept = job.lifecycle
+        job.lifecycle = replace(kept, settling=seconds)
+        try:
+            job.cancel(exchange.now)
+        finally:
+            job.lifecycle = kept
+
+    return cancel
+
+
+class FinishingJob(Job):
+    """A job whose end comes as soon as somebody has seen it cancelled, and replaces that."""
+
+    __slots__ = ()
+
+    def state(self, now: float) -> str:
+        """Tell the state at a moment, in epoch seconds."""
+        seen = super().state(now)
+        if seen in self.lifecycle.cancel_moves.values():
+            self.put(well_ended(self))
+        return seen
+
+
+def finish_after_cancel(steps: Steps, _place: Place, exchange: Exchange) -> None:
+    """Cancel a job, and let it finish all the same."""
+    steps.cancel(exchange)
+    exchange.job.__class__ = FinishingJob
+
+
+def well_ended(job: Job) -> str:
+    """Name the state of a job that ended well."""
+    names = {name.lower(): name for name in job.lifecycle.states}
+    return names.get("success") or names["finished"]
+
+
+def by_part(part: slice) -> Callable[[Place, Exchange], Job | None]:
+    """Find the job whose id agrees with the given one in a part, and in length."""
+
+    def search(place: Place, exchange: Exchange) -> Job | None:
+        given = exchange.job_id
+        return _first(
+            job
+            for job in same_owner(place, exchange)
+            if len(job.id) == len(given) and job.id[part] == given[part]
+        )
+
+    return search
+
+
+def by_decoding_again(place: Place, exchange: Exchange) -> Job | None:
+    """Find the job whose id appears when the given one is percent-decoded once more."""
+    again = unquote(exchange.job_id)
+    return _first(job for job in same_owner(place, exchange) if job.id == again)
+
+
+def of_any_kind(place: Place, exchange: Exchange) -> Job | None:
+    """Find the job of another operation of the same API."""
+    jobs = place.state.jobs
+    keys = [key for key in place.state.kinds if key.startswith(f"{place.operation.api}/")]
+    found = (jobs.find(key, exchange.owner, exchange.job_id) for key in keys)
+    return _first(job for job in found if job is not None)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from typing import Any
 
     from calloff.apis import Operation
     from calloff.mock.app import ApiApp
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     Route = Callable[[Exchange], Operation]
     Reroute = Callable[[Route, Callable[[Operation], bool]], Route]
     Around = Callable[[ApiApp, Exchange], Awaitable[Answer]]
+    # Takes the class of the server's protocol and the question whether a connection's request is concerned.
+    Connect = Callable[[type[Any], Callable[[Any], bool]], type[Any]]
     Bend = Callable[[Steps, "Place"], Steps]
     Change = Callable[[Answer], Answer]
 

@@ -95,3 +95,47 @@ def other_path_shape(pattern: bytes) -> Reroute:
         return lenient
 
     return bend
+
+
+def method_overridden(route: Route, concerns: Callable[[Operation], bool]) -> Route:
+    """Believe a header that names another method than the request's."""
+
+    def lenient(exchange: Exchange) -> Operation:
+        try:
+            return route(exchange)
+        except Refusal as refusal:
+            named = exchange.all(b"x-http-method-override")
+            if refusal.case is not Case.WRONG_METHOD or named != [exchange.operation.method.encode()]:
+                raise
+            if not concerns(exchange.operation):
+                raise
+            return exchange.operation
+
+    return lenient
+
+
+def id_not_decoded(route: Route, concerns: Callable[[Operation], bool]) -> Route:
+    """Take the id as it was written, percent signs and all."""
+
+    def literal(exchange: Exchange) -> Operation:
+        operation = route(exchange)
+        if concerns(operation):
+            exchange.job_id = exchange.raw_path.rpartition(b"/")[2].decode("latin-1")
+        return operation
+
+    return literal
+
+
+def faulting_on(pattern: str) -> Bend:
+    """Fall over where a pattern finds something in the decoded id, or in the query as it came."""
+    odd = re.compile(pattern)
+
+    def bend(steps: Steps, _place: Place) -> Steps:
+        def check_request(exchange: Exchange) -> None:
+            if odd.search(f"{exchange.job_id}?{exchange.query.decode('latin-1')}"):
+                raise Refusal(Case.SERVER_FAULT)
+            steps.check_request(exchange)
+
+        return replace(steps, check_request=check_request)
+
+    return bend

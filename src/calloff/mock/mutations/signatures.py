@@ -7,6 +7,7 @@ import hmac
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from calloff.mock.ci.verify import sign_with
@@ -254,3 +255,32 @@ def _put_right(authorization: bytes) -> bytes:
 def all_but_last(expected: str, given: str) -> bool:
     """Compare two signatures but for the last digit."""
     return len(expected) == len(given) and expected[:-1] == given[:-1]
+
+
+def forwarded_host(inner: SignatureSteps, _p: Place, exchange: Exchange, claim: Claim, key: Key) -> bool:
+    """Believe what the client says in X-Forwarded-Host."""
+    said = exchange.all(b"x-forwarded-host")
+    arrived = exchange.headers
+    exchange.headers = [(name, said[0] if said and name == b"host" else value) for name, value in arrived]
+    try:
+        return signature_matches(inner, exchange, claim, key)
+    finally:
+        exchange.headers = arrived
+
+
+def values_swapped(inner: SignatureSteps, _p: Place, exchange: Exchange, claim: Claim, key: Key) -> bool:
+    """Try the values of any two signed headers the other way round."""
+    arrived = exchange.headers
+    try:
+        for one, other in combinations(claim.headers, 2):
+            values = {name: exchange.all(name.encode()) for name in (one, other)}
+            swapped = {one.encode(): values[other], other.encode(): values[one]}
+            exchange.headers = [
+                (name, swapped[name][0] if swapped.get(name) else value) for name, value in arrived
+            ]
+            if signature_matches(inner, exchange, claim, key):
+                return True
+            exchange.headers = arrived
+    finally:
+        exchange.headers = arrived
+    return False
