@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 DOCUMENT = read_yaml("mock-control.openapi.yaml")
-SECRET = "planted-word-5f2c"
+PLANTED = "planted-word-5f2c"
 
 
 @pytest.fixture(scope="module")
@@ -195,24 +195,24 @@ def test_a_search_that_makes_no_sense_is_refused(caller: Caller, query: str) -> 
 
 def test_no_secret_stands_in_the_journal(caller: Caller, caplog: pytest.LogCaptureFixture) -> None:
     names = ("Authorization", "X-Auth-Token", "X-Security-Token", "x-cos-security-token", "Cookie", "X-Other")
-    headers = dict.fromkeys(names, f"a {SECRET} b")
+    headers = dict.fromkeys(names, f"a {PLANTED} b")
     queries = (
-        f"?cancel&q-signature={SECRET}&x-cos-security-token={SECRET}&sign={SECRET}",
-        f"?{SECRET}",
-        f"?{SECRET}=1&cancel={SECRET}",
-        f"?cancel&{SECRET}==",
+        f"?cancel&q-signature={PLANTED}&x-cos-security-token={PLANTED}&sign={PLANTED}",
+        f"?{PLANTED}",
+        f"?{PLANTED}=1&cancel={PLANTED}",
+        f"?cancel&{PLANTED}==",
     )
     with caplog.at_level(logging.INFO, "calloff.mock"):
         for operation in (CI, DLI):
             base = caller.place(operation)["base_url"]
             for query in queries:
-                answer = caller.client.put(base + "/ai_jobs/a1" + query, headers=headers, content=SECRET)
-                assert SECRET not in answer.text
+                answer = caller.client.put(base + "/ai_jobs/a1" + query, headers=headers, content=PLANTED)
+                assert PLANTED not in answer.text
     _, told = call(caller, "GET", "/control/journal")
     assert told["total"] == 2 * len(queries)
-    assert SECRET not in json.dumps(told)
-    assert SECRET not in repr(caller.server.journal.entries())
-    assert SECRET not in caplog.text
+    assert PLANTED not in json.dumps(told)
+    assert PLANTED not in repr(caller.server.journal.entries())
+    assert PLANTED not in caplog.text
 
 
 def test_requests_of_the_suite_beside_the_apis_are_not_in_the_journal(caller: Caller) -> None:
