@@ -90,8 +90,6 @@ def protocol_for(app_at: Callable[[int], Any], clock: Callable[[], float]) -> ty
 
         def send_400_response(self, _msg: str) -> None:
             """Refuse what cannot be read, after the answers that are still due."""
-            if self._refused:
-                return
             self._refused = True
             unread = self.cycle is not None and self.cycle.more_body
             if unread and self.pipeline:
