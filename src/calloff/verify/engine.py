@@ -14,6 +14,7 @@ from calloff.verify.cell_run import name_as_unknown
 from calloff.verify.checks import BUDGETS, LAYERS, Budget, Check, Layer, checks, rule_requirements, run_check
 from calloff.verify.expectations import excused
 from calloff.verify.outcome import Outcome
+from calloff.verify.rehearsal import PlannedRequest, RehearsedSession, rehearsed
 from calloff.verify.session import Session
 from calloff.verify.target import TargetError
 from calloff.verify.wire import TargetLostError
@@ -94,7 +95,7 @@ class Run:
         if self.case is not None:
             wider = plan if self.budget != "quick" else self._every_check(target, "standard")
             return [selection.find_case(self.case, wider)]
-        requirements = selection.wanted(self.catalogue, self.only, self.level)
+        requirements = self._wanted()
         return [check for check in plan if selection.proves(check, requirements)]
 
     def chosen(self, target: Target) -> list[Operation]:
@@ -115,7 +116,8 @@ class Run:
         """
         began = time.monotonic()
         self.targets = list(targets)
-        tasks = self._tasks(targets)
+        tasks = self._tasks(targets, self._session)
+        self.outcomes = {task.session.target.api.name: task.session.outcome for task in tasks}
         done = 0
 
         def run(task: _Task) -> None:
@@ -152,6 +154,22 @@ class Run:
         self.seconds = time.monotonic() - began
         return self.exit_status()
 
+    def rehearse(self, targets: Sequence[Target]) -> list[PlannedRequest]:
+        """Return every request that *verify* would send to *targets*, in its order, without sending any.
+
+        They are those to a server that conforms; the model, which shortens what it finds, sends more to another.
+        What provider states would have to be asked for is taken for granted. Raises InvalidInputError as *verify*.
+        """
+        sessions: list[RehearsedSession] = []
+
+        def open_session(target: Target) -> Session:
+            sessions.append(rehearsed(target, self.catalogue, self.seed, self._wanted()))
+            return sessions[-1]
+
+        for task in self._tasks(targets, open_session):
+            run_check(task.check, task.session, task.outcome)
+        return [request for session in sessions for request in session.planned]
+
     def exit_status(self, *, strict: bool = False, expectations: Sequence[Expectation] = ()) -> int:
         """Return 0 (conforms), 1 (a MUST is violated; a SHOULD too when *strict*) or 3 (could not verify).
 
@@ -183,8 +201,8 @@ class Run:
         # What is to be refused comes first: should the budget end, no job was cancelled for nothing.
         return sorted(plan, key=lambda check: check.cell is None or check.cell.may_cancel)
 
-    def _tasks(self, targets: Sequence[Target]) -> list[_Task]:
-        requirements = selection.wanted(self.catalogue, self.only, self.level)
+    def _tasks(self, targets: Sequence[Target], open_session: Callable[[Target], Session]) -> list[_Task]:
+        """Return what is to be run against each of *targets*, which *open_session* opens a session with."""
         names = [target.api.name for target in targets]
         selection.check_operations(self.operations, names)
         if self.budget not in BUDGETS:
@@ -201,12 +219,15 @@ class Run:
         tasks = []
         for target in chosen:
             if plan := self.plan(target):
-                session = Session(
-                    target, self.catalogue, seed=self.seed, wanted=requirements, stop=self._stop
-                )
-                self.outcomes[target.api.name] = session.outcome
+                session = open_session(target)
                 tasks += [_Task(session, check) for check in plan]
         return tasks
+
+    def _session(self, target: Target) -> Session:
+        return Session(target, self.catalogue, seed=self.seed, wanted=self._wanted(), stop=self._stop)
+
+    def _wanted(self) -> frozenset[str] | None:
+        return selection.wanted(self.catalogue, self.only, self.level)
 
     def _examine(self, tasks: Sequence[_Task]) -> None:
         """Look at each target before its checks; one that cannot be verified stops the run."""

@@ -321,6 +321,9 @@ class Probe:
         )
         if good is None:
             self.target.renew(kind)
+            if self.target.credentials(kind).key_id == key_id:
+                msg = f"the provider states give the same {kind} key again, which one failure more could lock"
+                raise CannotSupplyError(msg)
             return
         request = self.request(self.own_parameters(unknown_id(self.operation, self._of_good_requests)))
         answer = self._call_good(request, good, request.target, self.ask)
