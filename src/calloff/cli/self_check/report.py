@@ -85,16 +85,26 @@ def problems(results: Sequence[Result]) -> list[str]:
                 f"mutant {mutant['name']} on {operation} is not found: expected {mutant['requirement']} "
                 f"to be violated, {instead}{fault}"
             )
+    bad: dict[tuple[str, str, str], list[Verdict]] = defaultdict(list)
     for verdict in (result for result in results if isinstance(result, Verdict) and not result.well):
-        more = len(verdict.blamed) - _SHOWN_BLAMES
-        wrong = [
+        variation = verdict.variation
+        bad[variation.kind, variation.name, variation.api].append(verdict)
+    for (kind, name, api), verdicts in bad.items():
+        seeds = ", ".join(str(seed) for seed in sorted({verdict.variation.seed for verdict in verdicts}))
+        sentences.append(f"{kind} {name} ({api}, seed {seeds}): {_wrong(verdicts[0])}")
+    return sentences
+
+
+def _wrong(verdict: Verdict) -> str:
+    more = len(verdict.blamed) - _SHOWN_BLAMES
+    return "; ".join(
+        [
             *(f"blamed for {blame}" for blame in verdict.blamed[:_SHOWN_BLAMES]),
             *([f"and {more} more"] if more > 0 else []),
             *(f"not recorded: {text}" for text in verdict.unrecorded),
             *([verdict.fault] if verdict.fault else []),
         ]
-        sentences.append(f"{verdict.variation.kind} {verdict.variation}: {'; '.join(wrong)}")
-    return sentences
+    )
 
 
 def _mutants(findings: Iterable[Finding]) -> list[dict[str, Any]]:

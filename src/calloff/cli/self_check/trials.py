@@ -39,9 +39,6 @@ class Suspect:
     operations: tuple[str, ...]
     columns: tuple[str, ...] = tuple(COLUMNS)
 
-    def __str__(self) -> str:
-        return self.mutant
-
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -75,9 +72,7 @@ class Variation:
     layers: tuple[Layer, ...] = LAYERS
     budget: Budget = "quick"
     seed: int = 0
-
-    def __str__(self) -> str:
-        return f"{self.name} ({self.api}, seed {self.seed})"
+    workers: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +151,7 @@ def _judge(variation: Variation) -> Verdict:
         layers=variation.layers,
         operations=variation.operations,
         budget=variation.budget,
+        workers=variation.workers,
     )
     began = monotonic()
     with run_embedded(
