@@ -55,7 +55,11 @@ def work_through(tasks: Sequence[T], run: Callable[[T], None], workers: int, sto
                     stop.set()
 
     threads = [
-        threading.Thread(target=work, args=((alone, others) if number == 0 else (others,),))
+        threading.Thread(
+            target=work,
+            args=((alone, others) if number == 0 else (others,),),
+            name=f"calloff-worker-{number}",
+        )
         for number in range(workers)
     ]
     try:
