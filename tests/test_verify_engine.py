@@ -81,7 +81,8 @@ def test_violations_skips_and_cells_name_their_cases() -> None:
 
     assert outcome.violations
     assert outcome.skips
-    assert {each.case_id for each in (*outcome.violations, *outcome.skips)} <= ids
+    assert {violation.case_id for violation in outcome.violations} <= ids
+    assert {skip.case_id for skip in outcome.skips} <= ids
     assert [cell.case for cell in outcome.cells] == [
         c.id for c in checks(OPERATION, ["table"], budget="quick")
     ]
@@ -142,7 +143,7 @@ def test_made_up_ids_do_not_depend_on_workers_or_on_what_else_runs() -> None:
 
 
 def test_several_workers_find_what_one_finds_in_the_same_order() -> None:
-    def outcome(workers: int) -> tuple[list[object], ...]:
+    def outcome(workers: int) -> tuple[object, ...]:
         with FakeTarget() as fake:
             run = Run(CATALOGUE, layers=["table", "races"], workers=workers, budget="quick")
             run.verify([fake.target()])
