@@ -107,7 +107,7 @@ class Options:
         if (self.full or self.seeds) and not self.self_check:
             raise InvalidInputError("--full and --seeds belong to --self-check")
         if self.list_requirements:
-            _refuse_all_but("list_requirements", "apis", "operations", "only", "level")
+            _refuse_all_but("list_requirements", "apis", "operations", "only", "level", "report_dir")
         if self.self_check:
             _refuse_all_but("self_check", "full", "seeds", "workers", "report_dir")
         if self.mock and self.base_url:
