@@ -32,8 +32,8 @@ class Size:
     """How much a budget covers.
 
     *repeats* tells whether the table holds cells that show what others show too, *waits* whether checks are run that
-    take their time, *walks* and *steps* are those of the
-    model, *positive* (for each state of a job) and *negative* count the requests that schemathesis writes.
+    take their time. *walks* and *steps* are those of the model, *positive* (for each state of a job) and *negative*
+    count the requests that schemathesis writes.
     """
 
     repeats: bool

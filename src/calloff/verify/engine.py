@@ -46,8 +46,6 @@ CONFORMS, VIOLATED, NOT_VERIFIED = 0, 1, 3  # 2 is wrong usage, which the comman
 
 _NOT_LIVE = "left out of the live profile, which only sends cancels of given and of made-up jobs"
 
-Progress = "Callable[[Check, int, int], None]"
-
 
 @dataclass
 class _Task:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -16,13 +17,14 @@ from schemathesis.checks import CHECKS, load_all_checks
 from schemathesis.core.failures import FailureGroup
 from schemathesis.core.transport import Response as FuzzedResponse
 
-from calloff.apis import APIS, OPERATIONS
-from calloff.contract import read_yaml
+from calloff.apis import OPERATIONS
+from calloff.verify.judge import document_of
 from calloff.verify.wire import Request
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from calloff.apis import ApiName
     from calloff.verify.wire import Response
 
 # By name, since minor releases of schemathesis add checks that are on unless listed.
@@ -120,9 +122,9 @@ def _check(name: str) -> list[Any]:
 
 
 @cache
-def _schema(api: str) -> Any:
-    document = read_yaml(APIS[api].document)  # type: ignore[index]
-    schema = schemathesis.openapi.from_dict(document, config=schemathesis.Config.from_dict(_CONFIG))
+def _schema(api: ApiName) -> Any:
+    document = deepcopy(document_of(api).content)
+    schema = schemathesis.openapi.from_dict(dict(document), config=schemathesis.Config.from_dict(_CONFIG))
     schema.config.update(base_url=_NOWHERE)
     return schema
 

@@ -6,7 +6,7 @@ import json
 import re
 from collections import defaultdict
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 from xml.etree.ElementTree import ParseError
 
@@ -14,6 +14,7 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 from jsonschema import Draft202012Validator
 
+from calloff.apis import APIS
 from calloff.contract import read_yaml
 from calloff.verify.leaks import INJECTED_HEADER, internals_in, secrets_in
 from calloff.verify.outcome import Exchange, cut
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from jsonschema import ValidationError
 
-    from calloff.apis import Api, Operation
+    from calloff.apis import Api, ApiName, Operation
     from calloff.verify.wire import Request, Response
 
 GATEWAY_CODE = re.compile(r"APIGW?\.\d{4}")
@@ -71,6 +72,12 @@ class Document:
             for row in table["codes"]:
                 statuses[row["code"]].add(row["status"])
         return {code: frozenset(numbers) for code, numbers in statuses.items()}
+
+
+@cache
+def document_of(api_name: ApiName) -> Document:
+    """Return the document of one API, read once: a run opens it more than once, and reading takes long."""
+    return Document(APIS[api_name])
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from typing import TYPE_CHECKING
 
-from calloff.verify.judge import RULES, Answer, Document
+from calloff.verify.judge import RULES, Answer, Document, document_of
 from calloff.verify.key_guard import MAX_FAILURES_IN_A_ROW
 from calloff.verify.outcome import Exchange, Outcome, Skip, Violation, case_id
 from calloff.verify.recipes import RECIPES, Draft, Recipe
@@ -48,7 +48,7 @@ class Session:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def __post_init__(self) -> None:
-        self.document = Document(self.target.api)
+        self.document = document_of(self.target.api.name)
 
     @property
     def no_reading(self) -> str:
