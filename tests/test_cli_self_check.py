@@ -252,6 +252,21 @@ def test_a_choice_is_to_be_recorded_unless_no_suite_can_see_it() -> None:
     assert unseen == {"dli-key-lock"}
 
 
+def test_only_operations_of_the_api_are_asked_for() -> None:
+    for variation in variations(full=True, seeds=1):
+        assert {OPERATIONS[key].api for key in variation.operations} <= {variation.api}
+
+
+def test_what_goes_wrong_with_several_seeds_is_listed_once(tmp_path: Path) -> None:
+    status, _, found = check(tmp_path, UNSEEN, replace(UNSEEN, seed=2))
+
+    assert status == 1
+    assert len(found["problems"]) == 1
+    assert found["problems"][0].startswith(
+        "choice dli-settle=later (huaweicloud-dli, seed 0, 2): not recorded"
+    )
+
+
 def test_pairs_of_choices_are_tried_in_the_full_form_only() -> None:
     def kinds(*, full: bool) -> set[str]:
         return {variation.kind for variation in variations(full=full, seeds=1)}
