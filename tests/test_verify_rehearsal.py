@@ -10,8 +10,9 @@ from fake_target import PLANTED, PROJECT, SECRET_KEY, TOKEN, FakeTarget, Seen
 from calloff.apis import APIS, OPERATIONS
 from calloff.contract import load_catalogue
 from calloff.mock.server import run_embedded
-from calloff.verify.engine import Layer, Run
+from calloff.verify.engine import LAYERS, Layer, Run
 from calloff.verify.rehearsal import PlannedRequest
+from calloff.verify.strict_wire import StrictWire
 from calloff.verify.target import Keys, Target, announced_targets
 from calloff.verify.wire import Request, Response, Wire
 
@@ -47,19 +48,29 @@ def test_it_repeats_itself(seed: int) -> None:
         assert rehearse(fake, operations=[SQL], seed=seed, layers=["table", "model"]) == first
 
 
-@pytest.mark.parametrize("layer", ["table", "races", "model", "fuzz"])
+@pytest.mark.parametrize("layer", LAYERS)
 @pytest.mark.parametrize("key", [SQL, "tencent-ci/cancelAiJob"])
 def test_it_is_what_a_right_server_is_sent(layer: Layer, key: str, monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[tuple[str, str]] = []
     send = Wire.send
 
-    def recording(wire: Wire, request: Request) -> Response:
+    def note(request: Request) -> None:
         if "/provider-states" not in request.target:
             case = (request.header("User-Agent") or "").partition("case/")[2]
             sent.append((case, f"{request.method} {form_of(request.target, target.keys.project_id)}"))
+
+    def recording(wire: Wire, request: Request) -> Response:
+        note(request)
         return send(wire, request)
 
+    strict = StrictWire.send
+
+    def recording_strictly(wire: StrictWire, request: Request) -> Response:
+        note(request)
+        return strict(wire, request)
+
     monkeypatch.setattr(Wire, "send", recording)
+    monkeypatch.setattr(StrictWire, "send", recording_strictly)
     run = Run(CATALOGUE, operations=[key], layers=[layer])
     with run_embedded([OPERATIONS[key].api]) as server:
         (target,) = announced_targets(server.announcement)

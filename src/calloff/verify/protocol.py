@@ -61,7 +61,7 @@ def refusal_leaves_the_connection_usable(probe: Probe) -> None:
         refused = _framed(probe, _unknown(probe), wire)
         if refused is None or not _nothing_left(probe, wire, refused):
             return
-        if not wire.is_open:
+        if not probe.session.keeps_open(wire):
             probe.skip(ALIVE, "the server closes the connection after an error")
             return
         request = _unknown(probe)

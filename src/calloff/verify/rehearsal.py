@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from calloff.apis import Operation
     from calloff.contract import Catalogue
+    from calloff.verify.strict_wire import StrictWire
 
 MADE_UP = "made up"
 _OTHER_PROJECT, _OTHER_HOST = "other-project-id", "other-owner.invalid"
@@ -144,6 +145,10 @@ class RehearsedSession(Session):
         """Note what the examination of the target would send."""
         for _, request in preflight.requests(self.target, self.catalogue, self.seed):
             self._note(request, None)
+
+    def keeps_open(self, wire: StrictWire) -> bool:  # noqa: ARG002
+        """Tell that it did, as most servers do."""
+        return True
 
     def send(self, request: Request, wire: Wire | None = None) -> Response:  # noqa: ARG002
         """Note *request* and return the answer of the stand-in."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from calloff.apis import Operation
     from calloff.contract import Catalogue
+    from calloff.verify.strict_wire import StrictWire
     from calloff.verify.target import Target
 
 # A server that answers nothing, and still accepts connections, would hold the run for hours.
@@ -78,6 +79,10 @@ class Session:
                     return recipe
         msg = f"no credential that should be accepted: {'; '.join(dict.fromkeys(reasons))}"
         raise CannotSupplyError(msg)
+
+    def keeps_open(self, wire: StrictWire) -> bool:
+        """Tell whether the server kept the connection of *wire* open after its last answer."""
+        return wire.is_open
 
     def send(self, request: Request, wire: Wire | None = None) -> Response:
         """Send *request* and return the answer.
