@@ -203,7 +203,9 @@ def show(report: Mapping[str, Any], console: Console) -> None:
 
 def _table(title: str, names: Sequence[str], numbers: Sequence[str]) -> Table:
     """Make a table of columns of *names*, which a narrow terminal folds, and of *numbers*, which it does not."""
-    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(
+        title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0)
+    )
     for name in names:
         table.add_column(name, overflow="fold")
     for name in numbers:
