@@ -213,7 +213,7 @@ def test_provider_states_that_break_end_every_layer_as_what_they_are(layer: Laye
             nonlocal calls
             asked = request.method == ("POST" if wrong == "jobs" else "GET") and "/jobs" in request.path
             calls += asked
-            return Reply(500) if asked and calls > 3 else super()._provide(request)
+            return Reply(500) if asked and calls > 1 else super()._provide(request)
 
     with Breaking() as fake:
         run = Run(load_catalogue(), operations=[SQL], layers=[layer])
