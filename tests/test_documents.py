@@ -704,7 +704,8 @@ def test_a_must_rests_on_words_or_a_client_of_each_vendor_it_binds() -> None:
         if row["level"] == "MUST"
         and any(fnmatchcase(f"{name}/{operation_id}", pattern) for pattern in row["operations"])
         and not any(
-            vendors[source["source"]] in {HOMES[name], STANDARDS} and source["status"] in {"documented", "sdk"}
+            vendors[source["source"]] in {HOMES[name], STANDARDS}
+            and source["status"] in {"documented", "sdk"}
             for source in row["sources"]
         )
     }
