@@ -128,6 +128,13 @@ def oracles(session: nox.Session) -> None:
 
 
 @nox.session
+def bench(session: nox.Session) -> None:
+    """Measure ratios side by side: requests per second of the suite and of plain schemathesis."""
+    install(session, "tests", project=True)
+    session.run("python", "scripts/bench_verify.py", *session.posargs)
+
+
+@nox.session
 def build(session: nox.Session) -> None:
     """Build the wheel and the source archive, install the wheel into a clean environment and use it."""
     install(session, "build")

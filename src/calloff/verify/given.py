@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 _CREDENTIALS = ("access_key", "secret_key", "security_token", "token")
 VARIABLES = {name: f"CALLOFF_{name.upper()}" for name in (*_CREDENTIALS, "project_id")}
 
-# Requests per second under --live where --rate is not given; the gateway takes 200 (Huawei Cloud, API Gateway).
-LIVE_RATE = 10.0
+# Requests per second, requests and seconds under --live, where no others are given. The gateway takes 200 requests a
+# second (Huawei Cloud, API Gateway); the user's other programs share them.
+LIVE_RATE, LIVE_REQUESTS, LIVE_SECONDS = 5.0, 500, 900.0
 
 
 def _domain(host: str) -> str:
@@ -94,7 +95,11 @@ def given_target(
         raise InvalidInputError(msg)
     _check_vendor(address, live=live)
     tls = _tls(ca_file, [address, *([states_address] if states_address else [])])
-    pace = Pace(LIVE_RATE if rate is None and live else rate, max_requests, max_seconds)
+    if live:
+        rate = LIVE_RATE if rate is None else rate
+        max_requests = LIVE_REQUESTS if max_requests is None else max_requests
+        max_seconds = LIVE_SECONDS if max_seconds is None else max_seconds
+    pace = Pace(rate, max_requests, max_seconds)
     _check_budgets(pace)
     options = dict(
         zip(_CREDENTIALS, (access_key, secret_key, security_token, token), strict=True), project_id=project_id

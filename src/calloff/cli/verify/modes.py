@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from calloff.cli.verify.options import Options
     from calloff.verify.rehearsal import PlannedRequest
+    from calloff.verify.target import Target
 
 
 def list_requirements(opts: Options) -> int:
@@ -98,16 +99,15 @@ def dry_run(opts: Options) -> int:
             request.case_id,
         )
         console.print(Text("  ".join(parts)), soft_wrap=True)
-    show_plan(planned, opts, console)
+    show_plan(planned, found, console)
     return 0
 
 
-def show_plan(planned: Sequence[PlannedRequest], opts: Options, console: Console) -> None:
+def show_plan(planned: Sequence[PlannedRequest], found: Sequence[Target], console: Console) -> None:
     """Say how much will be sent where, and which jobs it may cancel."""
     jobs = list(dict.fromkeys(request.job for request in planned if request.cancels))
-    where = opts.host or opts.base_url or "the embedded mock"
-    limits = opts.limits
-    rate = f", at most {limits['rate']:g} a second" if limits["rate"] else ""
+    where = ", ".join(target.authority for target in found)
+    rate = f", at most {found[0].pace.rate:g} a second" if found[0].pace.rate else ""
     console.print(Text(f"{len(planned)} requests at most to {where}{rate}."))
     console.print(Text(f"{len(jobs)} jobs may be cancelled."))
     # A placeholder stands for a job that the provider states would supply.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
@@ -18,19 +18,6 @@ if TYPE_CHECKING:
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _SECRET = "env:NAME or file:PATH"  # noqa: S105 - how to name one
-
-
-class Limits(TypedDict):
-    """How much may be sent: requests a second, requests in all, seconds in all; None is no limit."""
-
-    rate: float | None
-    max_requests: int | None
-    max_seconds: float | None
-
-
-_NO_LIMITS: Limits = {"rate": None, "max_requests": None, "max_seconds": None}
-# Far below the gateway's 200 requests a second: the user's other programs use the same limit.
-_CAREFUL: Limits = {"rate": 5.0, "max_requests": 500, "max_seconds": 900.0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,16 +69,6 @@ class Options:
     def has_target(self) -> bool:
         """Tell whether a server to verify is named."""
         return self.mock or self.base_url is not None
-
-    @property
-    def limits(self) -> Limits:
-        """Return the limits on what is sent; a live service gets careful ones where none are given."""
-        careful = _CAREFUL if self.live else _NO_LIMITS
-        return {
-            "rate": careful["rate"] if self.rate is None else self.rate,
-            "max_requests": careful["max_requests"] if self.max_requests is None else self.max_requests,
-            "max_seconds": careful["max_seconds"] if self.max_seconds is None else self.max_seconds,
-        }
 
     def check(self) -> None:
         """Raise InvalidInputError where options do not go together."""
@@ -195,7 +172,7 @@ _GROUPS = (
             "--layer",
             "layers",
             multiple=True,
-            type=click.Choice(["table", "races", "model", "fuzz"]),
+            type=click.Choice(["table", "races", "protocol", "model", "fuzz"]),
             help="This layer; repeatable.",
         ),
         option("--case", metavar="ID", help="Only the case of that id, as a report names it."),

@@ -43,7 +43,7 @@ def verify(opts: Options) -> int:
     try:
         with targets(opts) as found, _ctrl_c_ends(run):
             if opts.live:
-                show_plan(run.rehearse(found), opts, console)
+                show_plan(run.rehearse(found), found, console)
             with progress(Console(stderr=True)) as show:
                 run.verify(found, _unless_nobody_looks(show))
     except (CannotSupplyError, TargetError, TargetLostError) as error:

@@ -30,7 +30,7 @@ def targets(opts: Options) -> Iterator[list[Target]]:
         with run_embedded(opts.apis, dialect=parse_dialect(opts.dialect), mutant=opts.mutant) as server:
             found = announced_targets(server.announcement, settle=opts.settle, timeout=opts.timeout)
             for target in found:
-                target.pace = Pace(**opts.limits)
+                target.pace = Pace(opts.rate, opts.max_requests, opts.max_seconds)
             yield from _closing(found)
         return
     yield from _closing(
@@ -51,7 +51,9 @@ def targets(opts: Options) -> Iterator[list[Target]]:
                 live=opts.live,
                 settle=opts.settle,
                 timeout=opts.timeout,
-                **opts.limits,
+                rate=opts.rate,
+                max_requests=opts.max_requests,
+                max_seconds=opts.max_seconds,
             )
         ]
     )
