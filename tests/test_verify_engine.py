@@ -5,6 +5,8 @@ from __future__ import annotations
 import _thread
 import re
 import signal
+import subprocess
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -438,3 +440,14 @@ def test_the_quick_budget_is_part_of_the_standard_one_and_names_every_way_to_aut
 
             assert quick < standard
             assert met == ways
+
+
+def test_the_quick_budget_loads_neither_hypothesis_nor_schemathesis() -> None:
+    code = (
+        "import sys; from calloff.apis import OPERATIONS; from calloff.verify.engine import checks;"
+        "[checks(operation, budget='quick') for operation in OPERATIONS.values()];"
+        "print(sorted({'hypothesis', 'schemathesis'} & set(sys.modules)))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+
+    assert found.stdout.strip() == "[]"
