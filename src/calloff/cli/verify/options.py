@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
-_SECRET = "env:NAME or file:PATH"  # noqa: S105 - how to name one
+_REFERENCE = "env:NAME or file:PATH"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,9 +153,9 @@ _GROUPS = (
             "--credentials", type=_FILE, help="Credentials (TOML); secrets in it are env:NAME or file:PATH."
         ),
         option("--access-key", metavar="ID", help="Access key, or secret id."),
-        option("--secret-key", metavar="REF", help=f"Where the secret key is: {_SECRET}."),
-        option("--security-token", metavar="REF", help=f"Where a temporary key's token is: {_SECRET}."),
-        option("--token", metavar="REF", help=f"Where an X-Auth-Token is: {_SECRET}."),
+        option("--secret-key", metavar="REF", help=f"Where the secret key is: {_REFERENCE}."),
+        option("--security-token", metavar="REF", help=f"Where a temporary key's token is: {_REFERENCE}."),
+        option("--token", metavar="REF", help=f"Where an X-Auth-Token is: {_REFERENCE}."),
         help="Options come before the file, the file before CALLOFF_ACCESS_KEY, CALLOFF_SECRET_KEY, "
         "CALLOFF_SECURITY_TOKEN and CALLOFF_TOKEN, these before the provider states.",
     ),
