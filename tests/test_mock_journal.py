@@ -50,12 +50,48 @@ def test_only_the_newest_are_kept_and_all_are_counted() -> None:
 
 def test_what_is_kept_of_a_request_is_bounded() -> None:
     journal = Journal()
-    headers = [(b"n" * 9000, b"x"), (b"user-agent", b"u" * 9000)]
+    signed = b"SDK-HMAC-SHA256 SignedHeaders=" + b"h" * 9000 + b", Signature=s"
+    headers = [
+        *((b"n" * 9000, b"x"), (b"user-agent", b"u" * 9000)),
+        *((b"content-type", b"t" * 9000), (b"authorization", signed)),
+    ]
     journal.record("tencent-ci", exchange(b"/a" * 9000, b"cancel&" * 9000, headers), 400, 0.0)
     [entry] = journal.entries()
     assert len(entry.target) < 5000
     assert sum(len(name) for name in entry.headers) < 1100
     assert len(entry.user_agent) < 500
+    assert len(entry.content_type) < 500
+    assert entry.signed_headers == ()
+
+
+@pytest.mark.parametrize(
+    ("authorization", "headers", "parameters"),
+    [
+        (
+            b"SDK-HMAC-SHA256 Access=word, SignedHeaders=host;x-sdk-date, Signature=word",
+            ("host", "x-sdk-date"),
+            (),
+        ),
+        (
+            b"q-sign-algorithm=sha1&q-ak=word&q-header-list=content-length;host&q-url-param-list=cancel&q-signature=word",
+            ("content-length", "host"),
+            ("cancel",),
+        ),
+        (b"q-ak=word&q-header-list=&q-url-param-list=&q-signature=word", (), ()),
+        (b"Bearer word", (), ()),
+        (b"SDK-HMAC-SHA256 SignedHeaders=SECRET WORD", (), ()),
+    ],
+)
+def test_what_was_signed_is_kept_by_name(
+    authorization: bytes, headers: tuple[str, ...], parameters: tuple[str, ...]
+) -> None:
+    journal = Journal()
+    sent = [(b"content-type", b"application/json"), (b"authorization", authorization)]
+    journal.record("otc-dli", exchange(headers=sent), 200, 0.0)
+    [entry] = journal.entries()
+    assert (entry.signed_headers, entry.signed_parameters) == (headers, parameters)
+    assert entry.content_type == "application/json"
+    assert "word" not in repr(entry).lower()
 
 
 def test_entries_can_be_found() -> None:

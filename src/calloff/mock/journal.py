@@ -20,6 +20,7 @@ LONGEST_SEGMENT = 64  # of a path: no id is longer, a token is
 _LONGEST_PATH = 2048
 _LONGEST_AGENT = 400
 _LONGEST_NAMES = 1024
+_LONGEST_TYPE = 100
 _PLAIN_QUERIES = frozenset({b"cancel", b"cancel="})
 _NAMES = frozenset(  # of query parameters that tell no secret; others could be one
     {
@@ -35,6 +36,9 @@ _NAMES = frozenset(  # of query parameters that tell no secret; others could be 
         "q-signature",
     }
 )
+# What an Authorization says was signed, and no more of it: of SDK-HMAC-SHA256 and of q-sign.
+_SIGNED_HEADERS = re.compile(rb"[ ,&](?:SignedHeaders|q-header-list)=([a-z0-9;_.%-]{1,1024})(?:[,&]|$)")
+_SIGNED_PARAMETERS = re.compile(rb"&q-url-param-list=([a-z0-9;_.%-]{1,1024})(?:&|$)")
 _CASE = re.compile(r"(?:^|\s)case/(\S+)")
 
 
@@ -50,6 +54,9 @@ class Entry:
         method: as sent; empty where the bytes were no request.
         target: path and query as sent, every value of the query and every long part of the path masked.
         headers: names of the headers in lower case, in their order.
+        content_type: the Content-Type, empty without.
+        signed_headers: names of the headers that its Authorization says are signed.
+        signed_parameters: names of the query parameters that it says are signed.
         user_agent: the User-Agent.
         case: what follows ``case/`` in it, empty without.
         status: of the answer; None where none left.
@@ -65,6 +72,9 @@ class Entry:
     method: str
     target: str
     headers: tuple[str, ...]
+    content_type: str
+    signed_headers: tuple[str, ...]
+    signed_parameters: tuple[str, ...]
     user_agent: str
     case: str
     status: int | None
@@ -94,7 +104,10 @@ class Filter:
         )
 
 
-_Row = tuple[int, float, str, str, str, bytes, bytes, bytes, bytes, int | None, str, float, tuple[str, ...]]
+_Values = tuple[
+    bytes, bytes, bytes, bytes
+]  # User-Agent, Content-Type, names of signed headers, of parameters
+_Row = tuple[int, float, str, str, str, bytes, bytes, bytes, _Values, int | None, str, float, tuple[str, ...]]
 
 
 class Journal:
@@ -119,12 +132,16 @@ class Journal:
         """Enter a request; of its query and headers only what is no secret is kept."""
         self.total += 1
         operation = getattr(exchange, "operation", None)
-        query, agent = exchange.query, b""
+        query, agent, kind, authorization = exchange.query, b"", b"", b""
         names = []
         for name, value in exchange.headers:
             names.append(name)
             if name == b"user-agent":
                 agent = value[:_LONGEST_AGENT]
+            elif name == b"content-type":
+                kind = value[:_LONGEST_TYPE]
+            elif name == b"authorization":
+                authorization = value
         self._rows.append(
             (
                 self.total,
@@ -135,7 +152,12 @@ class Journal:
                 exchange.raw_path[:_LONGEST_PATH],
                 query if not query or query in _PLAIN_QUERIES else masked_query(query),
                 b"\n".join(names)[:_LONGEST_NAMES],
-                agent,
+                (
+                    agent,
+                    kind,
+                    _names(_SIGNED_HEADERS, authorization),
+                    _names(_SIGNED_PARAMETERS, authorization),
+                ),
                 status,
                 exchange.request_id,
                 seconds,
@@ -174,8 +196,20 @@ def masked_query(query: bytes) -> bytes:
     return "&".join(parts).encode()
 
 
+def _names(pattern: re.Pattern[bytes], authorization: bytes) -> bytes:
+    found = pattern.search(authorization)
+    return found[1] if found else b""
+
+
+def _split(names: bytes, separator: str) -> tuple[str, ...]:
+    return tuple(names.decode("latin-1").split(separator)) if names else ()
+
+
 def _entry(row: _Row) -> Entry:
-    number, time, api, operation, method, path, query, names, agent, status, request_id, seconds, struck = row
+    number, time, api, operation, method, path, query, names, values, status, request_id, seconds, struck = (
+        row
+    )
+    agent, kind, signed_headers, signed_parameters = values
     segments = [
         segment if len(segment) <= LONGEST_SEGMENT else MASK for segment in path.decode("latin-1").split("/")
     ]
@@ -188,7 +222,10 @@ def _entry(row: _Row) -> Entry:
         operation=operation,
         method=method,
         target="/".join(segments) + (f"?{query.decode('latin-1')}" if query else ""),
-        headers=tuple(names.decode("latin-1").split("\n")) if names else (),
+        headers=_split(names, "\n"),
+        content_type=kind.decode("latin-1"),
+        signed_headers=_split(signed_headers, ";"),
+        signed_parameters=_split(signed_parameters, ";"),
         user_agent=user_agent,
         case=case[1] if case else "",
         status=status,
