@@ -21,6 +21,7 @@ _UNKNOWN = {
     "403-access-denied": Row(403, "AccessDenied", "Operation forbidden."),
 }
 _BAD_URL = Row(404, "InvalidUrl", "The URL is invalid.")
+_NO_CANCEL = "without the query parameter cancel, a PUT names no operation."
 _BAD_ARGUMENT = Row(400, "InvalidArgument", "The request parameter is invalid.")
 _WRONG_SIGNATURE = {
     "InvalidAuthorization": Row(401, "InvalidAuthorization", "The signature does not match."),
@@ -75,8 +76,10 @@ def ci_errors(dialect: Dialect) -> Mapping[Case, Row]:
             "403-access-denied": Row(403, "AccessDenied", "Operation forbidden."),
         }[dialect["ci-foreign-bucket"]],
         Case.CANCEL_MISSING: {
-            "404-invalid-url": _BAD_URL,
-            "400-invalid-argument": _BAD_ARGUMENT,
+            "404-invalid-url": Row(404, "InvalidUrl", f"The URL is invalid: {_NO_CANCEL}"),
+            "400-invalid-argument": Row(
+                400, "InvalidArgument", f"The request parameter is invalid: {_NO_CANCEL}"
+            ),
             "200-nothing": Row(200, "", ""),
         }[dialect["ci-without-cancel"]],
         Case.CANCEL_VALUED: _BAD_ARGUMENT,
