@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from calloff.mock.pipeline import Case, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+
+    from calloff.mock.course import Course
 
 SETTLING_SECONDS = 0.15  # how long a cancel takes under the dialects "later"
 
@@ -21,9 +23,13 @@ class Lifecycle:
     cancel_moves: Mapping[str, str]
     settling: float = 0.0  # seconds between an accepted cancel and the new state
     again: frozenset[str] = frozenset()  # states in which a cancel is accepted and changes nothing
+    course: Course | None = None  # how the jobs run by themselves; without one they stay where they are
 
     def __post_init__(self) -> None:
-        unknown = {*self.cancel_moves, *self.cancel_moves.values(), *self.again} - set(self.states)
+        stays = self.course.stays if self.course else {}
+        named = {*self.cancel_moves, *self.cancel_moves.values(), *self.again}
+        named.update(stays, *(stay.then for stay in stays.values()))
+        unknown = named - set(self.states)
         if unknown:
             raise ValueError(
                 f"no such states: {', '.join(sorted(unknown))}; there are {', '.join(self.states)}"
@@ -38,10 +44,37 @@ class JobKind:
     new_id: Callable[[], str]
 
 
-class Job:
-    """One job. Its state is a function of time: a cancel may settle later."""
+class Moment(NamedTuple):
+    """What time has done to a job: its state, and the one that follows at an epoch second.
 
-    __slots__ = ("_state", "_then", "_when", "id", "lifecycle", "operation", "owner")
+    ``step`` is how many stays were drawn; ``settling`` says that what follows is a cancel.
+    """
+
+    state: str
+    then: str | None = None
+    when: float = 0.0
+    step: int = 0
+    settling: bool = False
+
+
+class Job:
+    """One job. Its state is a function of time: it may run by itself, and a cancel may settle later.
+
+    Nothing wakes it: whatever has become due by then happens when somebody looks or cancels. An accepted cancel
+    takes the place of what the job would have done next, so of a cancel and a finish one wins.
+    """
+
+    __slots__ = (
+        "_settling",
+        "_state",
+        "_step",
+        "_then",
+        "_when",
+        "id",
+        "lifecycle",
+        "operation",
+        "owner",
+    )
 
     def __init__(self, job_id: str, operation: str, owner: str, lifecycle: Lifecycle, state: str) -> None:
         self.id = job_id
@@ -51,16 +84,46 @@ class Job:
         self._state = state
         self._then: str | None = None
         self._when = 0.0
+        self._step = 0
+        self._settling = False
+
+    @property
+    def moment(self) -> Moment:
+        """What time has done to the job; setting it takes the job back there."""
+        return Moment(self._state, self._then, self._when, self._step, self._settling)
+
+    @moment.setter
+    def moment(self, moment: Moment) -> None:
+        self._state, self._then, self._when, self._step, self._settling = moment
+
+    def start(self, now: float) -> None:
+        """Let the job run by itself from a moment on, in epoch seconds, as its life cycle says."""
+        course = self.lifecycle.course
+        leaving = None if course is None else course.leaving(self.id, self._step, self._state)
+        if leaving is not None:
+            self._then, seconds = leaving
+            self._when = now + seconds
+            self._step += 1
+
+    def go_on_under(self, lifecycle: Lifecycle, now: float) -> None:
+        """Take another life cycle from a moment on; a cancel under way stays under way."""
+        self.state(now)
+        self.lifecycle = lifecycle
+        if not self._settling:
+            self._then = None
+            self.start(now)
 
     def state(self, now: float) -> str:
         """Tell the state at a moment, in epoch seconds."""
-        if self._then is not None and now >= self._when:
-            self._state, self._then = self._then, None
+        while self._then is not None and now >= self._when:
+            self._state, self._then, self._settling = self._then, None, False
+            if self.lifecycle.course is not None:
+                self.start(self._when)
         return self._state
 
     def put(self, state: str) -> None:
-        """Set the state; a cancel that has not settled is forgotten."""
-        self._state, self._then = state, None
+        """Set the state; whatever was under way is forgotten."""
+        self._state, self._then, self._settling = state, None, False
 
     def cancel(self, now: float) -> None:
         """Cancel as the life cycle allows.
@@ -69,7 +132,7 @@ class Job:
             Refusal: NOT_CANCELLABLE, when the job has ended, was cancelled, or has a cancel on its way.
         """
         state = self.state(now)
-        if self._then is not None:
+        if self._settling:
             if self._then in self.lifecycle.again:
                 return
             raise Refusal(Case.NOT_CANCELLABLE)
@@ -79,9 +142,9 @@ class Job:
         if to is None:
             raise Refusal(Case.NOT_CANCELLABLE)
         if self.lifecycle.settling:
-            self._then, self._when = to, now + self.lifecycle.settling
+            self._then, self._when, self._settling = to, now + self.lifecycle.settling, True
         else:
-            self._state = to
+            self._state, self._then = to, None
 
 
 class JobStore:
@@ -89,6 +152,15 @@ class JobStore:
 
     def __init__(self) -> None:
         self._jobs: dict[str, dict[tuple[str, str], Job]] = {}
+
+    def new(
+        self, job_id: str, operation: str, owner: str, lifecycle: Lifecycle, state: str, *, now: float
+    ) -> Job:
+        """Make a job in a state, whose time begins now (epoch seconds), and keep it."""
+        job = Job(job_id, operation, owner, lifecycle, state)
+        job.start(now)
+        self.add(job)
+        return job
 
     def add(self, job: Job) -> None:
         """Keep a job."""

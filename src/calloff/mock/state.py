@@ -11,13 +11,14 @@ from calloff.apis import APIS, ApiName
 from calloff.mock.ci.models import ci_job_kinds
 from calloff.mock.dli.models import dli_job_kinds
 from calloff.mock.ids import Ids
-from calloff.mock.jobs import Job, JobKind, JobStore
+from calloff.mock.jobs import JobStore
 from calloff.mock.keys import Key, Keys, Login, Token, Tokens
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from calloff.mock.dialects import Dialect
+    from calloff.mock.jobs import Job, JobKind
     from calloff.mock.keys import Scope
 
 TEMPORARY_SECONDS = 1800.0  # default lifetime of a temporary key (STS, lifetime)
@@ -40,6 +41,22 @@ class Account:
     domain_id: str
 
 
+class Stores:
+    """Where a server keeps jobs, tokens, and the keys of each API: in memory."""
+
+    def __init__(self) -> None:
+        self.jobs = JobStore()
+        self.tokens = Tokens()
+        self.keys: Mapping[ApiName, Keys] = {name: Keys() for name in APIS}
+
+    def forget(self) -> None:
+        """Drop jobs and whatever was handed out."""
+        self.jobs.forget()
+        self.tokens.forget()
+        for keys in self.keys.values():
+            keys.forget()
+
+
 class ServerState:
     """What the APIs of one server share. Owners are pairs: the account's own, and somebody else's.
 
@@ -47,19 +64,31 @@ class ServerState:
         apis: the APIs to serve.
         clock: gives the time in epoch seconds.
         dialect: the choices where the vendors are silent.
-        seed: two servers with one seed give out the same ids and keys.
+        seed: two servers with one seed give out the same ids and keys, and their jobs take as long.
+        speed: how many times faster than in their tables jobs run by themselves; at 0 they stay where they are put.
+        stores: where jobs, keys and tokens are kept; in memory without.
     """
 
     def __init__(
-        self, apis: Iterable[ApiName], *, clock: Callable[[], float], dialect: Dialect, seed: int = 0
+        self,
+        apis: Iterable[ApiName],
+        *,
+        clock: Callable[[], float],
+        dialect: Dialect,
+        seed: int = 0,
+        speed: float = 0.0,
+        stores: Stores | None = None,
     ) -> None:
         self.clock = clock
         self.dialect = dialect
         self.ids = Ids(seed)
+        self.seed = seed
+        self.speed = speed
         self.apis = tuple(name for name in APIS if name in set(apis))
-        self.jobs = JobStore()
-        self.tokens = Tokens()
-        self.keys: Mapping[ApiName, Keys] = {name: Keys() for name in self.apis}
+        self._stores = stores or Stores()
+        self.jobs = self._stores.jobs
+        self.tokens = self._stores.tokens
+        self.keys = {name: self._stores.keys[name] for name in self.apis}
         projects = (self.ids.hex32(), self.ids.hex32())
         self.owners: Mapping[ApiName, tuple[str, str]] = {
             name: _BUCKETS if name == "tencent-ci" else projects for name in self.apis
@@ -75,13 +104,14 @@ class ServerState:
         )
         self.login = Login()
         self.endpoints: dict[str, str] = {}  # address of each API and of the IAM, once they are known
-        self.kinds: Mapping[str, JobKind] = {
-            **ci_job_kinds(dialect, self.ids),
-            **dli_job_kinds(dialect, self.ids),
-        }
+        self.kinds = self.kinds_at(speed)
         self.default_credentials: Mapping[ApiName, dict[str, str]] = {
             name: self._defaults(name) for name in self.apis
         }
+
+    def kinds_at(self, speed: float) -> Mapping[str, JobKind]:
+        """Give the kinds of jobs, by operation, as they run at a speed."""
+        return {**ci_job_kinds(self.dialect, self.ids, speed), **dli_job_kinds(self.dialect, self.ids, speed)}
 
     def new_key(
         self, api: ApiName, *, owner: str, lifetime: float | None = None, lasting: bool = False
@@ -122,19 +152,14 @@ class ServerState:
         return self.tokens.add(token, lasting=lasting)
 
     def new_job(self, operation: str, owner: str, state: str) -> Job:
-        """Make a fresh job of an operation, named ``api/operation``, in a state."""
+        """Make a fresh job of an operation, named ``api/operation``, in a state; its time begins now."""
         kind = self.kinds[operation]
-        job = Job(kind.new_id(), operation, owner, kind.lifecycle, state)
-        self.jobs.add(job)
-        return job
+        return self.jobs.new(kind.new_id(), operation, owner, kind.lifecycle, state, now=self.clock())
 
     def forget(self) -> None:
         """Forget jobs and whatever was handed out; the default credentials stay."""
-        self.jobs.forget()
-        self.tokens.forget()
+        self._stores.forget()
         self.login.forget()
-        for keys in self.keys.values():
-            keys.forget()
 
     def _defaults(self, api: ApiName) -> dict[str, str]:
         owner = self.owners[api][0]
