@@ -76,6 +76,22 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="Private key of that certificate (PEM, no password).",
 )
+@click.option(
+    "--speed",
+    default=0.0,
+    show_default=True,
+    metavar="N",
+    type=click.FloatRange(0, 1e6),
+    help="Let jobs run and finish by themselves: at 1 in seconds to minutes, at 10 ten times faster. At 0 they stay "
+    "where they are put, as a suite needs it.",
+)
+@click.option(
+    "--state",
+    "state_file",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Keep jobs and credentials in this SQLite file: whatever was acknowledged outlives a crash.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Announce as one line of JSON instead of text.")
 @click.option("--list-mutants", is_flag=True, help="List the mutants and end; with --json as data.")
 @click.option(
@@ -101,6 +117,8 @@ def command(
     tls: bool,
     tls_certificate: Path | None,
     tls_key: Path | None,
+    speed: float,
+    state_file: Path | None,
     as_json: bool,
     list_mutants: bool,
     list_dialects: bool,
@@ -108,7 +126,8 @@ def command(
 ) -> None:
     """Serve the APIs on this machine, with job state and signature checks.
 
-    The server listens on loopback, one port per API, and keeps everything in memory. Stop it with Ctrl-C.
+    The server listens on loopback, one port per API, and keeps everything in memory, unless --state names a file.
+    Stop it with Ctrl-C.
     """
     require_extra("mock")
     from calloff.mock.dialects import parse_dialect, read_profile
@@ -143,6 +162,8 @@ def command(
         seed=seed,
         disturbances=[parse_disturbance(text) for text in disturbances],
         tls=Tls(tls_certificate, tls_key) if tls or tls_certificate or tls_key else None,
+        speed=speed,
+        state_file=state_file,
     )
 
 

@@ -21,7 +21,7 @@ from calloff.mock.iam_bodies import content_of, member, names, query_of, text
 from calloff.mock.iam_errors import SUBJECT_NOT_FOUND, GatewayError, IamError, keystone_error
 from calloff.mock.json_app import JsonAnswer, JsonApp, JsonError, JsonRequest
 from calloff.mock.keys import Keys
-from calloff.mock.pipeline import Case, Exchange, Refusal, check_signature
+from calloff.mock.pipeline import Case, Exchange, NotKeptError, Refusal, check_signature
 from calloff.mock.state import REGIONS
 
 if TYPE_CHECKING:
@@ -84,6 +84,8 @@ class Iam(JsonApp):
             answer = JsonAnswer(error.status, error.content)
         except IamError as error:
             answer = _refused(request, error)
+        except NotKeptError:
+            answer = _refused(request, IamError("IAM.0006"))
         except Exception:  # noqa: BLE001 - whatever happens, the client gets an answer
             _log.exception("the mock failed; this is a fault of the mock, not of the request")
             answer = _refused(request, IamError("IAM.0006"))

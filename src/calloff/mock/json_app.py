@@ -7,6 +7,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from calloff.mock.pipeline import NotKeptError
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 
@@ -84,6 +86,10 @@ class JsonApp(ABC):
             )
         except JsonError as error:
             answer = self.refuse(error)
+        except NotKeptError:
+            answer = self.refuse(
+                JsonError(500, "The state could not be written, so nothing changed; see the log.")
+            )
         content = b"" if answer.content is None else json.dumps(answer.content).encode()
         headers = list(answer.headers)
         if answer.content is not None:

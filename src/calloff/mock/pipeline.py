@@ -63,6 +63,13 @@ class Refusal(Exception):  # noqa: N818 - not a fault of the program: the answer
         self.case = case
 
 
+class NotKeptError(Refusal):
+    """A change could not be written to the file of the state, so it was not made: a fault of the server."""
+
+    def __init__(self) -> None:
+        super().__init__(Case.SERVER_FAULT)
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One error in the vendor's words: HTTP status, code and message."""

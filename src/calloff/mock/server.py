@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import math
 import signal
 import threading
 import time
@@ -23,10 +24,12 @@ from calloff.mock.tls import certified
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
+    from pathlib import Path
 
     from calloff.apis import ApiName
     from calloff.mock.disturbances import Disturbance
     from calloff.mock.journal import Journal
+    from calloff.mock.state_file import StateFile
     from calloff.mock.tls import Tls
 
 LOOPBACK = "127.0.0.1"
@@ -94,6 +97,12 @@ def _uvicorn(site: Site) -> Any:
     return Server(config)
 
 
+def _opened(path: Path) -> contextlib.closing[StateFile]:
+    from calloff.mock.state_file import StateFile  # only who keeps a file needs SQLite
+
+    return contextlib.closing(StateFile(path))
+
+
 @contextlib.contextmanager
 def _site(
     apis: Iterable[str],
@@ -106,19 +115,34 @@ def _site(
     seed: int,
     disturbances: Iterable[Disturbance],
     tls: Tls | None,
+    speed: float,
+    state_file: Path | None,
 ) -> Generator[Site, None, None]:
     names = check_apis(apis)
     if not 0 <= port <= HIGHEST_PORT:
         raise InvalidInputError(f"expected a port from 1 to {HIGHEST_PORT}, or 0, not {port}")
     found = None if mutant is None else find_mutant(mutant)
+    if not 0 <= speed < math.inf:
+        raise InvalidInputError(f"expected a speed of 0 or more, not {speed}")
+    if mutant is not None and state_file is not None:
+        raise InvalidInputError("a state file keeps what a correct server does; leave it out with a mutant")
     running = Disturbances(disturbances, seed=seed)
-    state = ServerState(names, clock=running.clock(clock), dialect=dialect or Dialect(), seed=seed)
-    with certified(tls, served_names(host)) as served:
+    with contextlib.ExitStack() as stack:
+        file = None if state_file is None else stack.enter_context(_opened(state_file))
+        state = ServerState(
+            names,
+            clock=running.clock(clock),
+            dialect=dialect or Dialect(),
+            seed=seed,
+            speed=speed,
+            stores=None if file is None else file.stores(),
+        )
+        served = stack.enter_context(certified(tls, served_names(host)))
         site = Site(state, found, running, host=host, port=port, served=served)
-        try:
-            yield site
-        finally:
-            site.close()
+        stack.callback(site.close)
+        if file is not None:
+            file.resume(state)
+        yield site
 
 
 @contextlib.contextmanager
@@ -132,6 +156,8 @@ def run_embedded(
     port: int = 0,
     disturbances: Iterable[Disturbance] = (),
     tls: Tls | None = None,
+    speed: float = 0.0,
+    state_file: Path | None = None,
 ) -> Generator[MockServer, None, None]:
     """Run the server in a thread of its own while the context lasts.
 
@@ -144,9 +170,12 @@ def run_embedded(
         port: of the provider states, the others follow; 0 takes free ports.
         disturbances: faults to have in force from the start.
         tls: speak TLS on every port; a CA made for it stands in the file that the announcement names.
+        speed: how many times faster than in their tables jobs run by themselves; at 0 they stay where they are put.
+        state_file: SQLite file in which jobs and credentials outlive the server; made where there is none.
 
     Raises:
-        InvalidInputError: an unknown API or mutant, a port that is taken, or a certificate that is none.
+        InvalidInputError: an unknown API or mutant, a port that is taken, a certificate that is none, or a state
+            file that cannot be used.
         MissingExtraError: the extra ``mock`` is not installed.
     """
     with _site(
@@ -159,6 +188,8 @@ def run_embedded(
         seed=seed,
         disturbances=disturbances,
         tls=tls,
+        speed=speed,
+        state_file=state_file,
     ) as site:
         server = _uvicorn(site)
         thread = threading.Thread(
@@ -194,6 +225,8 @@ def serve(
     seed: int = 0,
     disturbances: Iterable[Disturbance] = (),
     tls: Tls | None = None,
+    speed: float = 0.0,
+    state_file: Path | None = None,
 ) -> None:
     """Run the server in the foreground until SIGINT or SIGTERM.
 
@@ -207,9 +240,12 @@ def serve(
         seed: two servers with one seed give out the same ids and keys.
         disturbances: faults to have in force from the start.
         tls: speak TLS on every port; a CA made for it stands in the file that the announcement names.
+        speed: how many times faster than in their tables jobs run by themselves; at 0 they stay where they are put.
+        state_file: SQLite file in which jobs and credentials outlive the server; made where there is none.
 
     Raises:
-        InvalidInputError: an unknown API or mutant, a port that is taken, or a certificate that is none.
+        InvalidInputError: an unknown API or mutant, a port that is taken, a certificate that is none, or a state
+            file that cannot be used.
         MissingExtraError: the extra ``mock`` is not installed.
     """
     with _site(
@@ -222,6 +258,8 @@ def serve(
         seed=seed,
         disturbances=disturbances,
         tls=tls,
+        speed=speed,
+        state_file=state_file,
     ) as site:
         server = _uvicorn(site)
         with contextlib.suppress(KeyboardInterrupt):
