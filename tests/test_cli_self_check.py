@@ -147,12 +147,19 @@ def test_several_processes_find_the_same_in_the_same_order(tmp_path: Path) -> No
 
 
 def test_the_full_form_fills_each_column_by_itself(tmp_path: Path) -> None:
-    trials = [Suspect("dli-unsigned-accepted", "dli-auth-missing", (SQL,), (c,)) for c in ("table", "model")]
+    # The model names no job of another project.
+    mutant = Suspect("dli-job-of-any-project", "dli-project-isolation", (SQL,))
+    trials = [replace(mutant, columns=(column,)) for column in ("table", "model")]
 
-    status, _, found = check(tmp_path, *trials, full=True)
+    status, printed, found = check(tmp_path, *trials, full=True)
 
     assert status == 0
-    assert set(found["mutants"][0]["operations"][SQL]["found"]) == {"table", "model"}
+    assert "2 of 2 tried, 0 problems" in printed
+    cells = found["mutants"][0]["operations"][SQL]["found"]
+    assert list(cells) == ["table", "model"]
+    assert cells["table"].startswith(f"{SQL}/table/")
+    assert cells["model"] == ""
+    assert "| T- |" in (tmp_path / "self-check.md").read_text("utf-8")
 
 
 def test_a_server_that_cannot_be_tried_is_listed_and_the_rest_is_tried(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from calloff.cli.self_check.plan import suspects, variations
 from calloff.cli.self_check.trials import run_trial
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from rich.console import Console
@@ -65,7 +65,7 @@ def self_check(
 
         def note(index: int, results: list[Result]) -> None:
             done[index] = results
-            advance(results)
+            advance(done)
 
         try:
             if processes:
@@ -79,7 +79,7 @@ def self_check(
             stopped = f"the self-check itself failed: {type(error).__name__}: {error}"
     if stopped:
         stopped += f"; {len(done)} of {len(trials)} trials were done"
-    results = [result for index in sorted(done) for result in done[index]]
+    results = _in_order(done)
     status = NOT_PROVEN if stopped else FAILED if report.problems(results) else PROVEN
     found = report.data(
         results,
@@ -109,6 +109,10 @@ def self_check(
     return status
 
 
+def _in_order(done: Mapping[int, Sequence[Result]]) -> list[Result]:
+    return [result for index in sorted(done) for result in done[index]]
+
+
 def _run_in_processes(
     trials: Sequence[Trial], processes: int, note: Callable[[int, list[Result]], None]
 ) -> None:
@@ -134,7 +138,7 @@ def _leave_ctrl_c_to_the_parent() -> None:
 
 
 @contextmanager
-def _progress(console: Console, total: int) -> Iterator[Callable[[Sequence[Result]], None]]:
+def _progress(console: Console, total: int) -> Iterator[Callable[[Mapping[int, Sequence[Result]]], None]]:
     """Show a bar on a terminal, and a line every few trials elsewhere."""
     if console.is_terminal:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -144,13 +148,11 @@ def _progress(console: Console, total: int) -> Iterator[Callable[[Sequence[Resul
             task = bar.add_task("self-check", total=total)
             yield lambda _: bar.advance(task)
         return
-    began, done, bad = time.monotonic(), 0, 0
+    began = time.monotonic()
 
-    def count(results: Sequence[Result]) -> None:
-        nonlocal done, bad
-        done += 1
-        bad += len(report.problems(results))
-        if done % _LINE_EVERY == 0 or done == total:
-            console.print(f"{done} of {total} tried, {bad} problems, {time.monotonic() - began:.0f} s")
+    def count(done: Mapping[int, Sequence[Result]]) -> None:
+        if len(done) % _LINE_EVERY == 0 or len(done) == total:
+            bad = len(report.problems(_in_order(done)))
+            console.print(f"{len(done)} of {total} tried, {bad} problems, {time.monotonic() - began:.0f} s")
 
     yield count
