@@ -19,6 +19,7 @@ nox.options.sessions = [
     "types",
     "tests",
     "contract_tests",
+    "peers",
     "self_check",
     "build",
 ]
@@ -109,7 +110,16 @@ def contract_tests(session: nox.Session) -> None:
     if any(argument.startswith("--base-url") for argument in session.posargs):
         session.run("pytest", "contract_tests/test_operations.py", *session.posargs)
         return
-    session.run("pytest", "contract_tests", "-n", "2", "--dist", "worksteal", "-q", *session.posargs)
+    options = ("--ignore", "contract_tests/peers", "-n", "2", "--dist", "worksteal", "-q")
+    session.run("pytest", "contract_tests", *options, *session.posargs)
+
+
+@nox.session
+def peers(session: nox.Session) -> None:
+    """Try the mock with the vendors' SDKs for Node, Go and Java; skipped, saying so, without their toolchain."""
+    install(session, "tests", project=True)
+    # In one process, which builds each program once.
+    session.run("pytest", "contract_tests/peers", "-q", "-rs", *session.posargs)
 
 
 @nox.session

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from defusedxml import ElementTree
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -22,6 +23,8 @@ ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
+PEERS = ROOT / "contract_tests" / "peers"
+NPM = (ROOT, PEERS / "node")
 
 
 def snippets(language: str) -> list[str]:
@@ -172,12 +175,50 @@ def test_a_lock_pins_by_hash_and_names_no_host(lock: Path) -> None:
         assert "--hash=sha256:" in block
 
 
-def test_the_lock_of_npm_pins_by_hash_and_names_no_host() -> None:
-    packages = json.loads((ROOT / "package-lock.json").read_text(encoding="utf-8"))["packages"]
+@pytest.mark.parametrize("folder", NPM, ids=lambda folder: folder.name or "root")
+def test_the_lock_of_npm_pins_by_hash_and_names_no_host(folder: Path) -> None:
+    wanted = json.loads((folder / "package.json").read_text(encoding="utf-8"))
+    packages = json.loads((folder / "package-lock.json").read_text(encoding="utf-8"))["packages"]
     installed = {path: package for path, package in packages.items() if path}
+    settings = (folder / ".npmrc").read_text(encoding="utf-8")
 
     assert [path for path, package in installed.items() if "resolved" in package] == []
     assert [path for path, package in installed.items() if "integrity" not in package] == []
+    for kind in ("dependencies", "devDependencies"):
+        assert packages[""].get(kind, {}) == wanted.get(kind, {}), "run npm install"
+    assert "omit-lockfile-registry-resolved=true" in settings
+    assert "://" not in settings
+
+
+def test_the_modules_of_the_go_peers_are_pinned_by_hash() -> None:
+    text = (PEERS / "go" / "go.mod").read_text(encoding="utf-8")
+    modules = re.findall(r"^\t(\S+) (v\S+)", text, re.MULTILINE)
+    sums = (PEERS / "go" / "go.sum").read_text(encoding="utf-8").splitlines()
+
+    assert {"github.com/huaweicloud/huaweicloud-sdk-go-v3", "github.com/tencentyun/cos-go-sdk-v5"} <= {
+        name for name, _ in modules
+    }
+    assert "replace" not in text
+    assert [line for line in sums if not re.fullmatch(r"\S+ v\S+ h1:[0-9A-Za-z+/]{43}=", line)] == []
+    summed = {line.rpartition(" ")[0] for line in sums}
+    assert [
+        f"{name} {version}" for name, version in modules if f"{name} {version}/go.mod" not in summed
+    ] == []
+
+
+def test_the_artifacts_of_the_java_peers_are_pinned_and_name_no_host() -> None:
+    text = (PEERS / "java" / "pom.xml").read_text(encoding="utf-8")
+    namespace = "http://maven.apache.org/POM/4.0.0"
+    artifacts = [
+        artifact
+        for kind in ("dependency", "plugin")
+        for artifact in ElementTree.fromstring(text).iter(f"{{{namespace}}}{kind}")
+    ]
+
+    assert "://" not in text.replace(f'"{namespace}"', "")
+    assert len(artifacts) == 4
+    for artifact in artifacts:
+        assert re.fullmatch(r"\d+(\.\d+)+", artifact.findtext(f"{{{namespace}}}version") or "")
 
 
 def test_the_locks_hold_what_pyproject_asks_for() -> None:
