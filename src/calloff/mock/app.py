@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from calloff.apis import ApiName, Operation
     from calloff.mock.mutants import Mutant
-    from calloff.mock.pipeline import Answer, Steps
+    from calloff.mock.pipeline import Answer, Headers, Steps
     from calloff.mock.state import ServerState
 
 _log = logging.getLogger("calloff.mock")
@@ -81,6 +81,19 @@ class ApiApp:
             answer = steps.refused(exchange, Case.SERVER_FAULT)
         return steps.finish(exchange, answer)
 
+    @property
+    def answers_at_once(self) -> bool:
+        """Whether nothing can delay an answer or spoil it: `answer` may be used."""
+        return self._around is None and not self._disturbances.active
+
+    def answer(self, method: str, raw_path: bytes, query: bytes, headers: Headers) -> Answer:
+        """Answer a request without a body, and note it."""
+        began = time.perf_counter()
+        exchange = self._exchange(method, raw_path, query, headers)
+        answer = self.handle(exchange)
+        self._note(exchange, answer.status, time.perf_counter() - began)
+        return answer
+
     def refuse(self, exchange: Exchange, case: Case) -> Answer:
         """Answer a request that no operation refused."""
         return self._unrouted.finish(exchange, self._unrouted.refused(exchange, case))
@@ -131,9 +144,7 @@ class ApiApp:
     async def _handle(self, exchange: Exchange) -> Answer:
         return self.handle(exchange) if self._around is None else await self._around(self, exchange)
 
-    def _exchange(
-        self, method: str, raw_path: bytes, query: bytes, headers: list[tuple[bytes, bytes]]
-    ) -> Exchange:
+    def _exchange(self, method: str, raw_path: bytes, query: bytes, headers: Headers) -> Exchange:
         now = self._clock()
         exchange = Exchange(method, raw_path, query, headers, now)
         exchange.request_id = self._new_request_id(now)

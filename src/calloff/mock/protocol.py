@@ -1,22 +1,35 @@
-"""The HTTP protocol of the server: uvicorn's, with broken requests refused in the vendor's shape."""
+"""The HTTP protocol of the server: uvicorn's, with broken requests refused in the vendor's shape.
+
+Requests that need nothing of ASGI are answered as soon as they are read, without a task, and all that came in one
+piece by one write: see `VendorProtocol.on_message_complete`.
+"""
 
 from __future__ import annotations
 
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from calloff.mock.app import ApiApp
 from calloff.mock.faults import CYCLE
-from calloff.mock.pipeline import Case
+from calloff.mock.pipeline import Answer, Case
+from calloff.mock.site import HEALTH_PATH
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable
+
+    from calloff.mock.connections import Guard, Limits
+    from calloff.mock.pipeline import Headers
 
 URI_LIMIT = 65535  # the parser of targets reads no more; the vendors' own limits are below and checked later
 LINGER_SECONDS = 5.0  # how long a refused client may go on sending
 STALLED_LIMIT = 256 * 1024  # bytes in a row that complete neither a head nor a piece of a body
+MOST_ANSWERS = 64  # that are written together
+_BODY = frozenset({b"content-length", b"transfer-encoding"})
+_NO_REQUEST = Answer(400, [(b"content-type", b"text/plain")], b"Bad request")
 
 
 class _Date:
@@ -25,9 +38,9 @@ class _Date:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._second = -1
-        self._headers: list[tuple[bytes, bytes]] = []
+        self._headers: Headers = []
 
-    def headers(self) -> list[tuple[bytes, bytes]]:
+    def headers(self) -> Headers:
         """Give the header by the clock of the server."""
         second = int(self._clock())
         if second != self._second:
@@ -36,12 +49,27 @@ class _Date:
         return self._headers
 
 
-def protocol_for(app_at: Callable[[int], Any], clock: Callable[[], float]) -> type[HttpToolsProtocol]:
+def _written(answer: Answer, more_headers: Headers) -> bytes:
+    """Write an answer as bytes."""
+    lines = [b"%b: %b\r\n" % header for header in (*more_headers, *answer.headers)]
+    return b"%b%bcontent-length: %d\r\n\r\n%b" % (
+        STATUS_LINE[answer.status],
+        b"".join(lines),
+        len(answer.body),
+        answer.body,
+    )
+
+
+def protocol_for(
+    app_at: Callable[[int], Any], clock: Callable[[], float], guard: Guard, *, direct: bool
+) -> type[HttpToolsProtocol]:
     """Make the protocol class of a server.
 
     Args:
         app_at: gives the application that answers at a port.
         clock: gives the time of the server in epoch seconds, for the Date of its answers.
+        guard: holds the connections to their limits.
+        direct: whether requests may be answered without ASGI.
     """
     date = _Date(clock)
 
@@ -51,6 +79,49 @@ def protocol_for(app_at: Callable[[int], Any], clock: Callable[[], float]) -> ty
         _case = Case.BAD_REQUEST
         _stalled = 0
         _refused = False
+        _app: ApiApp | None = None
+        _at_once = False  # the request that is being read is answered when it is whole
+        _began: float | None = None  # when the request that is being read began
+        _idle = 0.0  # since when no request is being read
+        _blocked: float | None = None  # since when the client takes no answer
+
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            super().connection_made(transport)  # type: ignore[arg-type]  # it is one of the kind that reads and writes
+            self._idle = self.loop.time()
+            self._answers: list[bytes] = []
+            app = app_at(self.server[1]) if self.server and self.server[1] is not None else None
+            self._app = app if isinstance(app, ApiApp) else None
+            guard.came(self, self.loop)
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            guard.left(self)
+            super().connection_lost(exc)
+
+        # --- limits ---
+
+        def overdue(self, now: float, limits: Limits) -> bool:
+            for since in (None if self.flow.read_paused else self._began, self._blocked):
+                if since is not None and now - since > limits.request_seconds:
+                    return True
+            idle = self.idle_since()
+            return idle is not None and now - idle > limits.idle_seconds
+
+        def idle_since(self) -> float | None:
+            answering = self.cycle is not None and not self.cycle.response_complete
+            return None if answering or self._began is not None else self._idle
+
+        def give_up(self) -> None:
+            self.transport.abort()
+
+        def pause_writing(self) -> None:
+            super().pause_writing()
+            self._blocked = self.loop.time()
+
+        def resume_writing(self) -> None:
+            super().resume_writing()
+            self._blocked = None
+
+        # --- reading ---
 
         def data_received(self, data: bytes) -> None:
             if self._refused:
@@ -60,6 +131,12 @@ def protocol_for(app_at: Callable[[int], Any], clock: Callable[[], float]) -> ty
             if self._stalled > STALLED_LIMIT and not self._refused:
                 self._case = Case.HEADER_TOO_LARGE
                 self.send_400_response("")
+            if self._answers:
+                self._flush()
+
+        def on_message_begin(self) -> None:
+            super().on_message_begin()
+            self._began = self.loop.time()
 
         def on_url(self, url: bytes) -> None:
             super().on_url(url)
@@ -72,21 +149,62 @@ def protocol_for(app_at: Callable[[int], Any], clock: Callable[[], float]) -> ty
             # RFC 9112, 3.2: a target has no fragment, an absolute one names the host of the request, and an
             # HTTP/1.1 request has a Host. The parser would drop the first two, out of a signature's sight.
             hosts = [value for name, value in self.headers if name == b"host"]
-            starts = (b"/", *(b"http://" + host + b"/" for host in hosts))
             hostless = not hosts and self.parser.get_http_version() == "1.1"
-            if b"#" in self.url or not self.url.startswith(starts) or hostless:
+            if b"#" in self.url or hostless or not self._has_target(hosts):
                 raise ValueError("no target or host to go by")
+            self._at_once = self._is_plain()
+            if self._at_once:
+                return
             self.server_state.default_headers = date.headers()
             super().on_headers_complete()
             self.scope[CYCLE] = self.cycle  # type: ignore[literal-required]  # ASGI lets servers add keys
+
+        def _has_target(self, hosts: list[bytes]) -> bool:
+            return self.url.startswith(b"/") or self.url.startswith(
+                tuple(b"http://" + host + b"/" for host in hosts)
+            )
+
+        def _is_plain(self) -> bool:
+            """Tell whether the request that is being read has no body and needs nothing of ASGI."""
+            return (
+                direct
+                and self._app is not None
+                and self._app.answers_at_once
+                and (self.cycle is None or self.cycle.response_complete)
+                and not self.flow.write_paused
+                and not any(name in _BODY and value != b"0" for name, value in self.headers)
+                and self.parser.should_keep_alive()
+                and self.parser.get_http_version() == "1.1"
+                and self.parser.get_method() != b"HEAD"
+                and not self.parser.should_upgrade()
+                and self.url.startswith(b"/")
+                and not self.url.startswith(HEALTH_PATH)
+            )
 
         def on_body(self, body: bytes) -> None:
             self._stalled = 0
             super().on_body(body)
 
         def on_message_complete(self) -> None:
+            """Answer at once what may be; the answers leave together, before anything else is written."""
             self._stalled = 0
-            super().on_message_complete()
+            self._began, self._idle = None, self.loop.time()
+            if not self._at_once:
+                super().on_message_complete()
+            elif self._app is not None:
+                target = httptools.parse_url(self.url)
+                method = self.parser.get_method().decode("ascii")
+                answer = self._app.answer(method, target.path, target.query or b"", self.headers)
+                self._answers.append(_written(answer, date.headers()))
+                self.server_state.total_requests += 1
+                if len(self._answers) >= MOST_ANSWERS:
+                    self._flush()
+
+        # --- writing ---
+
+        def _flush(self) -> None:
+            self.transport.write(b"".join(self._answers))
+            self._answers.clear()
 
         def send_400_response(self, _msg: str) -> None:
             """Refuse what cannot be read, after the answers that are still due."""
@@ -104,6 +222,9 @@ def protocol_for(app_at: Callable[[int], Any], clock: Callable[[], float]) -> ty
         def on_response_complete(self) -> None:
             last = not self.pipeline
             super().on_response_complete()
+            self._idle = self.loop.time()
+            if self._began is not None:
+                self._began = self._idle  # it was this server that took no more of the request
             if self._refused and last:
                 self._refuse()
 
@@ -116,15 +237,9 @@ def protocol_for(app_at: Callable[[int], Any], clock: Callable[[], float]) -> ty
         def _refuse(self) -> None:
             if self.transport.is_closing():
                 return
-            app = app_at(self.server[1]) if self.server and self.server[1] is not None else None
-            headers, body, status = [(b"content-type", b"text/plain")], b"Bad request", 400
-            if isinstance(app, ApiApp):
-                answer = app.bad_request(self._case)
-                headers, body, status = answer.headers, answer.body, answer.status
-            headers = [*date.headers(), *headers]
-            headers += [(b"content-length", b"%d" % len(body)), (b"connection", b"close")]
-            lines = [name + b": " + value + b"\r\n" for name, value in headers]
-            self.transport.write(b"".join([STATUS_LINE[status], *lines, b"\r\n", body]))
+            self._flush()
+            answer = _NO_REQUEST if self._app is None else self._app.bad_request(self._case)
+            self.transport.write(_written(answer, [*date.headers(), (b"connection", b"close")]))
             if self.transport.can_write_eof():
                 # Closing with bytes unread would reset the connection, and the client might never see the answer.
                 self.transport.write_eof()

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from calloff.apis import APIS
 from calloff.errors import InvalidInputError, MissingExtraError
+from calloff.mock.connections import ENOUGH, Guard, Limits, raise_open_files
 from calloff.mock.dialects import Dialect
 from calloff.mock.disturbances import Disturbances
 from calloff.mock.mutants import find_mutant
@@ -58,7 +59,7 @@ def check_apis(names: Iterable[str]) -> tuple[ApiName, ...]:
     return tuple(name for name in APIS if not wanted or name in wanted)
 
 
-def _uvicorn(site: Site) -> Any:
+def _uvicorn(site: Site, limits: Limits) -> Any:
     """Make the HTTP server in front of a site."""
     try:
         import uvicorn
@@ -80,7 +81,9 @@ def _uvicorn(site: Site) -> Any:
 
     config = uvicorn.Config(
         site,
-        http=site.bend_protocol(protocol_for(site.app_at, site.state.clock)),
+        http=site.bend_protocol(
+            protocol_for(site.app_at, site.state.clock, Guard(limits), direct=not site.bent)
+        ),
         ws="none",
         lifespan="off",
         interface="asgi3",
@@ -89,7 +92,8 @@ def _uvicorn(site: Site) -> Any:
         server_header=False,
         date_header=False,  # the protocol writes it by the clock of the server, which may be skewed
         proxy_headers=False,
-        timeout_keep_alive=75,
+        backlog=limits.backlog,
+        timeout_keep_alive=math.ceil(limits.idle_seconds),
         timeout_graceful_shutdown=2,
     )
     config.load()
@@ -158,6 +162,7 @@ def run_embedded(
     tls: Tls | None = None,
     speed: float = 0.0,
     state_file: Path | None = None,
+    limits: Limits | None = None,
 ) -> Generator[MockServer, None, None]:
     """Run the server in a thread of its own while the context lasts.
 
@@ -172,6 +177,7 @@ def run_embedded(
         tls: speak TLS on every port; a CA made for it stands in the file that the announcement names.
         speed: how many times faster than in their tables jobs run by themselves; at 0 they stay where they are put.
         state_file: SQLite file in which jobs and credentials outlive the server; made where there is none.
+        limits: what a client may take; the usual ones without.
 
     Raises:
         InvalidInputError: an unknown API or mutant, a port that is taken, a certificate that is none, or a state
@@ -191,7 +197,7 @@ def run_embedded(
         speed=speed,
         state_file=state_file,
     ) as site:
-        server = _uvicorn(site)
+        server = _uvicorn(site, limits or Limits())
         thread = threading.Thread(
             target=lambda: asyncio.run(server.serve(sockets=list(site.sockets.values()))),
             name="calloff-mock",
@@ -227,6 +233,7 @@ def serve(
     tls: Tls | None = None,
     speed: float = 0.0,
     state_file: Path | None = None,
+    limits: Limits | None = None,
 ) -> None:
     """Run the server in the foreground until SIGINT or SIGTERM.
 
@@ -242,6 +249,7 @@ def serve(
         tls: speak TLS on every port; a CA made for it stands in the file that the announcement names.
         speed: how many times faster than in their tables jobs run by themselves; at 0 they stay where they are put.
         state_file: SQLite file in which jobs and credentials outlive the server; made where there is none.
+        limits: what a client may take; the usual ones without.
 
     Raises:
         InvalidInputError: an unknown API or mutant, a port that is taken, a certificate that is none, or a state
@@ -261,9 +269,22 @@ def serve(
         speed=speed,
         state_file=state_file,
     ) as site:
-        server = _uvicorn(site)
+        server = _uvicorn(site, limits or _own_limits())
         with contextlib.suppress(KeyboardInterrupt):
             asyncio.run(_serve(server, site, announce))
+
+
+def _own_limits() -> Limits:
+    """Give the usual limits, with as many connections as this process may have; says where those are few."""
+    raise_open_files()
+    limits = Limits()
+    if limits.connections < ENOUGH:
+        logging.getLogger("calloff.mock").warning(
+            "the system lets the mock have no more than %d connections at once; a higher limit of open files "
+            "(ulimit -n) allows more",
+            limits.connections,
+        )
+    return limits
 
 
 async def _serve(server: Any, site: Site, announce: Callable[[dict[str, Any]], None]) -> None:

@@ -99,6 +99,11 @@ class Site:
             return
         await self._by_port[scope["server"][1]](scope, receive, send)
 
+    @property
+    def bent(self) -> bool:
+        """Whether the server is a mutant."""
+        return self._mutant is not None
+
     def bend_protocol(self, protocol: type[Any]) -> type[Any]:
         """Give the class of the HTTP protocol as the mutant has it."""
         return protocol if self._mutant is None else self._mutant.bend_protocol(protocol, self.app_at)
