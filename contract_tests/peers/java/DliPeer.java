@@ -5,6 +5,7 @@ import com.huaweicloud.sdk.dli.v1.DliClient;
 import com.huaweicloud.sdk.dli.v1.model.CancelSparkJobRequest;
 import com.huaweicloud.sdk.dli.v1.model.CancelSqlJobRequest;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 
 /** Cancels jobs with the official SDK: arguments are pairs of a call and an id; prints a JSON line for each. */
@@ -20,7 +21,7 @@ public final class DliPeer {
         }
         DliClient dli = DliClient.newBuilder()
                 .withCredential(credentials)
-                .withEndpoint(given.get("PEER_ENDPOINT"))
+                .withEndpoints(List.of(given.get("PEER_ENDPOINT")))
                 .build();
         for (int i = 0; i < arguments.length; i += 2) {
             System.out.println(new ObjectMapper().writeValueAsString(cancel(dli, arguments[i], arguments[i + 1])));
