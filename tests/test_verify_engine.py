@@ -224,6 +224,22 @@ def test_several_workers_end_together_and_keep_what_they_found(end: Callable[[],
     assert [thread for thread in threading.enumerate() if thread.name.startswith("calloff-")] == []
 
 
+@pytest.mark.parametrize(("good_ones", "all_of_them"), [(0, 4 + 5), (30, 30 + 5)])  # 4 of the examination
+def test_a_server_that_throttles_for_good_is_soon_left_alone(good_ones: int, all_of_them: int) -> None:
+    throttled = Reply(429, headers=(("Retry-After", "3600"),))
+
+    def throttle(fake: FakeTarget, request: Seen) -> Reply | None:
+        return throttled if len(fake.seen) > good_ones else None
+
+    with FakeTarget(script=throttle) as fake:
+        run = Run(CATALOGUE, operations=[SQL], layers=["table"])
+        status = run.verify([fake.target()])
+
+    assert len(fake.seen) == all_of_them
+    assert run.stopped.startswith("the target was lost: 5 requests in a row were answered 429 to the end")
+    assert status == 3
+
+
 # ------------------------------------------------------------------ budgets of the user
 
 

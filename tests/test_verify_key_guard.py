@@ -5,12 +5,15 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+from fake_target import PROJECT, SECRET_KEY, TOKEN, FakeTarget, Reply, Seen, refusal
+
 from calloff.contract import load_catalogue
 from calloff.mock.dialects import parse_dialect
 from calloff.mock.server import run_embedded
 from calloff.verify.engine import Run
 from calloff.verify.key_guard import KeyGuard
-from calloff.verify.target import announced_targets
+from calloff.verify.target import Keys, announced_targets
 
 SQL = "otc-dli/cancelSqlJob"
 
@@ -85,3 +88,54 @@ def test_several_workers_lock_no_key_of_a_server_that_locks_them() -> None:
 
     assert [(v.case_id, v.received) for v in run.outcomes["otc-dli"].violations] == []
     assert status == 0
+
+
+@pytest.mark.parametrize("workers", [1, 8])
+def test_a_key_whose_secret_is_wrong_is_used_three_times_and_no_more(workers: int) -> None:
+    def refuse_signatures(fake: FakeTarget, request: Seen) -> Reply | None:
+        return refusal(401, "APIGW.0301") if request.header("Authorization") else None
+
+    with FakeTarget(script=refuse_signatures) as fake:
+        target = fake.target(keys=Keys("KEYID", SECRET_KEY, token=TOKEN, project_id=PROJECT))
+        run = Run(load_catalogue(), layers=["table"], operations=[SQL], workers=workers)
+        status = run.verify([target])
+
+    assert sum("Access=KEYID" in request.header("Authorization") for request in fake.seen) == 3
+    assert "dli-auth-signature" in {v.requirement for v in run.outcomes["otc-dli"].violations}
+    assert any("right request under the good key" in skip.reason for skip in run.outcomes["otc-dli"].skips)
+    assert status == 1
+
+
+def test_a_way_to_sign_that_is_refused_takes_no_room_from_the_others() -> None:
+    def refuse_one_way(fake: FakeTarget, request: Seen) -> Reply | None:
+        signed = request.header("Authorization")
+        return refusal(401, "APIGW.0301") if "SignedHeaders=x-sdk-date," in signed else None
+
+    with FakeTarget(script=refuse_one_way) as fake:
+        run = Run(load_catalogue(), layers=["table"], operations=[SQL], budget="quick")
+        run.verify([fake.target(keys=Keys("KEYID", SECRET_KEY, token=TOKEN, project_id=PROJECT))])
+
+    assert not [skip for skip in run.outcomes["otc-dli"].skips if "right request under" in skip.reason]
+
+
+def test_good_requests_leave_few_at_a_time_and_alone_after_a_failure() -> None:
+    guard, lock, under_way = KeyGuard(), threading.Lock(), 0
+    most = {0: 0, 1: 0}
+
+    def send(_: int) -> None:
+        nonlocal under_way
+        with guard.good("K"):
+            row = guard.row("K")
+            with lock:
+                under_way += 1
+                most[row] = max(most[row], under_way)
+            threading.Event().wait(0.002)
+            with lock:
+                under_way -= 1
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(send, range(50)))
+        fail(guard, 1)
+        list(pool.map(send, range(50)))
+
+    assert most == {0: 3, 1: 1}

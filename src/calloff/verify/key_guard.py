@@ -17,12 +17,18 @@ MAX_FAILURES_IN_A_ROW = 3
 
 @dataclass
 class _Row:
-    """The failures under one key: how many were sent, answered, and are known to lie before a good request."""
+    """The failures under one key: how many were sent, answered, and are known to lie before a good request.
+
+    *refused* are the places of the good requests among them, *under_way* how many good ones are being sent.
+    """
 
     turn: threading.RLock = field(default_factory=threading.RLock)
+    free: threading.Condition = field(default_factory=threading.Condition)
     sent: int = 0
     answered: int = 0
     cleared: int = 0
+    refused: list[int] = field(default_factory=list)
+    under_way: int = 0
 
 
 class KeyGuard:
@@ -48,11 +54,48 @@ class KeyGuard:
         """Count what is sent inside as a failure under *key_id*."""
         row = self._row(key_id)
         with row.turn:
-            row.sent += 1
+            with self._lock:
+                row.sent += 1
             try:
                 yield
             finally:
-                row.answered += 1
+                with self._lock:
+                    row.answered += 1
+
+    @contextmanager
+    def good(self, key_id: str) -> Iterator[None]:
+        """Wait until a good request may be sent under *key_id*: alone after a failure, else with few others.
+
+        Should the server refuse all of them, as one does that was given the wrong secret, they are a row of failures.
+        """
+        row = self._row(key_id)
+        with row.free:
+            row.free.wait_for(
+                lambda: (
+                    not row.under_way or (row.under_way < MAX_FAILURES_IN_A_ROW and row.sent == row.cleared)
+                )
+            )
+            row.under_way += 1
+        try:
+            yield
+        finally:
+            with row.free:
+                row.under_way -= 1
+                row.free.notify_all()
+
+    def refuse(self, key_id: str) -> None:
+        """Take note that a good request under *key_id* was refused, which is a failure in the row too."""
+        row = self._row(key_id)
+        with self._lock:
+            row.sent += 1
+            row.answered += 1
+            row.refused.append(row.sent)
+
+    def good_are_refused(self, key_id: str) -> bool:
+        """Tell whether nothing but good requests makes up a full row: one more would be refused as they were."""
+        row = self._row(key_id)
+        with self._lock:
+            return sum(place > row.cleared for place in row.refused) >= MAX_FAILURES_IN_A_ROW
 
     def mark(self, key_id: str) -> int:
         """Return the place, in the row of failures under *key_id*, of a good request that is about to be sent."""

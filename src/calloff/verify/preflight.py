@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 # Clocks that differ by less are as good as equal; the window is 15 minutes, the Date header in whole seconds.
 MAX_SKEW = 2.0
+# Of right requests under one key; one is left for the run, where it shows as what it violates.
+MAX_REFUSALS = MAX_FAILURES_IN_A_ROW - 1
 _BARE = "no credential"
 # Codes of a 403 that need not be about the credential: CI's of a job that may not be cancelled, or is not there
 # (silent point ci-unknown-job), and those of DLI itself, behind the gateway that checks who asks.
@@ -100,7 +102,8 @@ def examine(target: Target, catalogue: Catalogue | None = None, seed: int = 0) -
         else:
             _try_ways(found, session, bare)
     except TargetLostError as error:
-        found.problem = f"the server cannot be reached: {error}"
+        what = "the target was lost" if found.reachable else "the server cannot be reached"
+        found.problem = f"{what}: {error}"
     except NoAnswerError as error:
         found.problem = f"the server accepts connections and gives no HTTP answer: {error}"
     except TargetError as error:
@@ -203,8 +206,8 @@ def _try_ways(found: Examination, session: Session, bare: Response | None) -> No
             continue
         # Which key a token stands for is not known, and a token locks none.
         key_id = keys.key_id if kind != "token" else ""
-        if refusals[key_id] >= MAX_FAILURES_IN_A_ROW:
-            why = f"{MAX_FAILURES_IN_A_ROW} others were refused under the same key"
+        if refusals[key_id] >= MAX_REFUSALS:
+            why = f"{MAX_REFUSALS} others were refused under the same key"
             found.ways.append(Way(recipe.name, kind, "not tried", why))
             continue
         mark = target.guard.mark(key_id)
@@ -214,8 +217,7 @@ def _try_ways(found: Examination, session: Session, bare: Response | None) -> No
             target.guard.clear(key_id, mark)
         else:
             refusals[key_id] += 1
-            with target.guard.failing(key_id):
-                pass
+            target.guard.refuse(key_id)
     tried = [way for way in found.ways if way.verdict != "not tried"]
     if not tried:
         reasons = dict.fromkeys(way.detail for way in found.ways)

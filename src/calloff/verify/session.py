@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 # A server that answers nothing, and still accepts connections, would hold the run for hours.
 MAX_SILENCES_IN_A_ROW = 5
+# One that goes on refusing for now wants to be left alone, and tells nothing of what it was asked.
+MAX_THROTTLED_IN_A_ROW = 5
 
 
 @dataclass
@@ -46,6 +48,7 @@ class Session:
     recipe: Recipe | None = field(default=None, repr=False)
     document: Document = field(init=False)
     _silences: int = 0
+    _throttled: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def __post_init__(self) -> None:
@@ -87,8 +90,8 @@ class Session:
     def send(self, request: Request, wire: Wire | None = None) -> Response:
         """Send *request* and return the answer.
 
-        Raises NoAnswerError where the target is there and gives none, TargetLostError where it is gone or was
-        silent too often in a row.
+        Raises NoAnswerError where the target is there and gives none, TargetLostError where it is gone, or was
+        silent or throttling too often in a row.
         """
         if self.stop.is_set():
             raise KeyboardInterrupt
@@ -104,7 +107,12 @@ class Session:
                 msg = f"{self._silences} requests in a row were not answered in time, the last: {error}"
                 raise TargetLostError(msg) from error
             raise
-        self._silences = 0
+        with self._lock:
+            self._silences = 0
+            self._throttled = self._throttled + 1 if response.status == 429 else 0
+        if self._throttled >= MAX_THROTTLED_IN_A_ROW:
+            msg = f"{self._throttled} requests in a row were answered 429 to the end; a lower --rate may help"
+            raise TargetLostError(msg)
         return response
 
 
@@ -305,37 +313,67 @@ class Probe:
     def _call_good(
         self, request: Request, recipe: Recipe, other_target: str, sending: Callable[[Request], Answer]
     ) -> Answer:
-        key_id = self.target.credentials(recipe.credentials).key_id
-        mark = self.target.guard.mark(key_id)
+        guard, kind = self.target.guard, recipe.credentials
+        key_id = self.target.credentials(kind).key_id
         built = self._build(request, recipe, other_target)
+        if not _names(built, key_id):
+            return sending(built)
+        with guard.good(key_id):
+            if guard.row(key_id) >= MAX_FAILURES_IN_A_ROW and self._good_recipe(kind) is not None:
+                self._clear_row(kind, key_id)
+                built = self._build(request, recipe, other_target)
+            return self._send_good(built, recipe, key_id, sending)
+
+    def _send_good(
+        self, built: Request, recipe: Recipe, key_id: str, sending: Callable[[Request], Answer]
+    ) -> Answer:
+        mark = self.target.guard.mark(key_id)
         answer = sending(built)
-        # A right signature over what another owner holds counts neither way, a refused one is a failure itself.
-        if recipe.accepted and answer.response.status != 401 and _names(built, key_id):
-            self.target.guard.clear(key_id, mark)
+        if recipe.accepted:
+            # A right signature over what another owner holds counts neither way, a refused one is a failure itself.
+            if answer.response.status == 401:
+                self.target.guard.refuse(key_id)
+                if self.target.guard.good_are_refused(key_id):
+                    # The last one under this key: that none was accepted shows here or nowhere.
+                    expected = f"a right credential accepted, at least once in {MAX_FAILURES_IN_A_ROW} times"
+                    self.violate(recipe.requirement, expected, answer.summary, answer.exchange)
+            else:
+                self.target.guard.clear(key_id, mark)
         return answer
 
     def _make_room(self, kind: str, key_id: str) -> None:
         """Let a good request under *key_id* come between two failures, or take another key."""
-        good = next(
-            (
-                recipe
-                for recipe in RECIPES[self.target.api.name]
-                if recipe.accepted and recipe.credentials == kind
-            ),
-            None,
-        )
-        if good is None:
+        if self._good_recipe(kind) is None:
             self.target.renew(kind)
             if self.target.credentials(kind).key_id == key_id:
                 msg = f"the provider states give the same {kind} key again, which one failure more could lock"
                 raise CannotSupplyError(msg)
             return
-        request = self.request(self.own_parameters(unknown_id(self.operation, self._of_good_requests)))
-        answer = self._call_good(request, good, request.target, self.ask)
-        if self.target.guard.row(key_id) >= MAX_FAILURES_IN_A_ROW:
+        with self.target.guard.good(key_id):
+            self._clear_row(kind, key_id)
+
+    def _good_recipe(self, kind: str) -> Recipe | None:
+        """Return the first way to authenticate rightly by *kind*, of which there may be none."""
+        recipes = RECIPES[self.target.api.name]
+        return next((recipe for recipe in recipes if recipe.accepted and recipe.credentials == kind), None)
+
+    def _clear_row(self, kind: str, key_id: str) -> None:
+        """End a full row of failures under *key_id* by a good request; raise CannotSupplyError where it goes on."""
+        guard, good = self.target.guard, self._good_recipe(kind)
+        told = "was refused before"
+        if (
+            good is not None
+            and guard.row(key_id) == MAX_FAILURES_IN_A_ROW
+            and not guard.good_are_refused(key_id)
+        ):
+            request = self.request(self.own_parameters(unknown_id(self.operation, self._of_good_requests)))
+            built = self._build(request, good, request.target)
+            answer = self._send_good(built, good, key_id, self.ask)
+            told = f"was answered {answer.response.status}"
+        if guard.row(key_id) >= MAX_FAILURES_IN_A_ROW:
             msg = (
-                f"a right request under the {kind} key was answered {answer.response.status}, so no wrong one more "
-                "is sent under it: a gateway locks a key after failures in a row"
+                f"a right request under the {kind} key {told}, so no further one is sent under it: a gateway locks a "
+                "key after failures in a row"
             )
             raise CannotSupplyError(msg)
 
