@@ -611,10 +611,10 @@ def test_a_server_may_say_that_it_cannot_bring_a_state_about() -> None:
 
     assert statuses == {
         ("get", "/provider-states"): ["200", "404"],
-        ("delete", "/provider-states"): ["204", "404", "501"],
-        ("post", "/provider-states/jobs"): ["201", "400", "501"],
+        ("delete", "/provider-states"): ["204", "404", "500", "501"],
+        ("post", "/provider-states/jobs"): ["201", "400", "500", "501"],
         ("get", "/provider-states/jobs/{api}/{operation}/{job_id}"): ["200", "404", "501"],
-        ("post", "/provider-states/credentials"): ["201", "400", "501"],
+        ("post", "/provider-states/credentials"): ["201", "400", "500", "501"],
     }
 
 
