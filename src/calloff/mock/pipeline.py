@@ -9,9 +9,10 @@ about mutants.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -88,8 +89,7 @@ class Answer:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Principal:
+class Principal(NamedTuple):
     """Who asks: the bucket or project the credential is for, and the header names its signature covers."""
 
     owner: str
@@ -103,6 +103,9 @@ class Exchange:
     """
 
     __slots__ = (
+        "_indexed",
+        "_repeated",
+        "_values",
         "body",
         "body_too_large",
         "headers",
@@ -132,6 +135,9 @@ class Exchange:
         self.job_id: str = ""
         self.principal: Principal
         self.job: Job
+        self._indexed: Headers | None = None  # the headers that the next two are about
+        self._values: dict[bytes, bytes] = {}
+        self._repeated: frozenset[bytes] = frozenset()
 
     def all(self, name: bytes) -> list[bytes]:
         """List the values of a header, given in lower case."""
@@ -139,14 +145,23 @@ class Exchange:
 
     def one(self, name: bytes) -> bytes | None:
         """Read a header that must not repeat: a copy could be checked while the other is used."""
-        values = self.all(name)
-        if len(values) > 1:
+        if self._indexed is not self.headers:
+            self._index()
+        if name in self._repeated:
             raise Refusal(Case.AUTH_MALFORMED)
-        return values[0] if values else None
+        return self._values.get(name)
+
+    def _index(self) -> None:
+        """Look at each header once: a signature may name as many as there are."""
+        self._indexed, self._values = self.headers, dict(self.headers)
+        if len(self._values) < len(self.headers):
+            counts = Counter(name for name, _ in self.headers)
+            self._repeated = frozenset(name for name, count in counts.items() if count > 1)
+        else:
+            self._repeated = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """What a signature says about itself, as read from the request; nothing of it is proven."""
 
     key_id: str

@@ -149,10 +149,10 @@ def protocol_for(
             # RFC 9112, 3.2: a target has no fragment, an absolute one names the host of the request, and an
             # HTTP/1.1 request has a Host. The parser would drop the first two, out of a signature's sight.
             hosts = [value for name, value in self.headers if name == b"host"]
-            hostless = not hosts and self.parser.get_http_version() == "1.1"
-            if b"#" in self.url or hostless or not self._has_target(hosts):
+            version = self.parser.get_http_version()
+            if b"#" in self.url or not (hosts or version != "1.1") or not self._has_target(hosts):
                 raise ValueError("no target or host to go by")
-            self._at_once = self._is_plain()
+            self._at_once = version == "1.1" and self._is_plain()
             if self._at_once:
                 return
             self.server_state.default_headers = date.headers()
@@ -174,7 +174,6 @@ def protocol_for(
                 and not self.flow.write_paused
                 and not any(name in _BODY and value != b"0" for name, value in self.headers)
                 and self.parser.should_keep_alive()
-                and self.parser.get_http_version() == "1.1"
                 and self.parser.get_method() != b"HEAD"
                 and not self.parser.should_upgrade()
                 and self.url.startswith(b"/")

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
 from calloff.mock.pipeline import Case, Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from calloff.apis import Operation
     from calloff.mock.pipeline import Exchange
+
+    _Row = tuple[
+        Operation, int, Callable[[list[bytes]], tuple[bytes, ...]], tuple[bytes, ...], list[tuple[int, str]]
+    ]
 
 _NO_SEGMENT = frozenset({b"", b".", b".."})
 
@@ -24,18 +29,7 @@ class Router:
     """
 
     def __init__(self, operations: Iterable[Operation]) -> None:
-        self._table = [
-            (
-                operation,
-                tuple(None if part.startswith("{") else part.encode() for part in operation.path.split("/")),
-                {
-                    index: part.strip("{}")
-                    for index, part in enumerate(operation.path.split("/"))
-                    if part.startswith("{")
-                },
-            )
-            for operation in operations
-        ]
+        self._table = [_row(operation) for operation in operations]
 
     def match(self, exchange: Exchange) -> tuple[Operation, dict[str, str]]:
         """Find the operation of the path, whatever the method, and its decoded path parameters.
@@ -44,12 +38,19 @@ class Router:
             Refusal: UNKNOWN_PATH.
         """
         segments = exchange.raw_path.split(b"/")
-        for operation, parts, names in self._table:
-            if len(parts) == len(segments) and all(
-                part is None or part == segment for part, segment in zip(parts, segments, strict=True)
-            ):
-                return operation, {name: _decoded(segments[index]) for index, name in names.items()}
+        for operation, length, fixed, expected, names in self._table:
+            if len(segments) == length and fixed(segments) == expected:
+                return operation, {name: _decoded(segments[index]) for index, name in names}
         raise Refusal(Case.UNKNOWN_PATH)
+
+
+def _row(operation: Operation) -> _Row:
+    """Give what is looked at: how many segments, the fixed ones, and the names of the others with their places."""
+    parts = list(enumerate(operation.path.split("/")))
+    fixed = [index for index, part in parts if not part.startswith("{")]
+    names = [(index, part.strip("{}")) for index, part in parts if part.startswith("{")]
+    pick: Callable[[list[bytes]], tuple[bytes, ...]] = itemgetter(*fixed)  # of two or more: a tuple
+    return operation, len(parts), pick, pick([part.encode() for _, part in parts]), names
 
 
 def _decoded(segment: bytes) -> str:

@@ -172,9 +172,13 @@ def _names(listed: str) -> tuple[str, ...]:
 
 
 def _joined(listed: Iterable[str], arrived: list[tuple[str, bytes]]) -> bytes:
+    # Each is looked at once: there may be as many of either as the longest head has room for.
+    found: dict[str, list[bytes]] = {}
+    for name, value in arrived:
+        found.setdefault(name, []).append(value)
     pieces = []
     for name in sorted(listed):
-        values = [value for key, value in arrived if key == name]
+        values = found.get(name)
         if not values:
             raise Refusal(Case.AUTH_WRONG_SIGNATURE)
         if len(values) > 1:

@@ -55,6 +55,9 @@ def _steps(operation: Operation, state: ServerState) -> Steps:
     content_type_needed = api == "huaweicloud-dli" and dialect["dli-content-type-absent"] != "accepted"
     header_must_agree = dialect["dli-project-header-mismatch"] != "ignored"
     choice = dialect["dli-success-body"]
+    success = (
+        Answer(200, [], b"") if choice == "empty" else json_answer(200, _SUCCESS[operation.name][choice])
+    )
 
     def authorise(exchange: Exchange) -> None:
         if exchange.principal.owner != exchange.owner:
@@ -69,9 +72,7 @@ def _steps(operation: Operation, state: ServerState) -> Steps:
             raise Refusal(Case.CONTENT_TYPE_MISSING)
 
     def accepted(_exchange: Exchange) -> Answer:
-        if choice == "empty":
-            return Answer(200, [], b"")
-        return json_answer(200, _SUCCESS[operation.name][choice])
+        return Answer(200, success.headers.copy(), success.body)
 
     return Steps(
         admit=_admit,
@@ -93,9 +94,12 @@ def _steps(operation: Operation, state: ServerState) -> Steps:
 def _admit(exchange: Exchange) -> None:
     if len(exchange.raw_path) + len(exchange.query) > URI_LIMIT:
         raise Refusal(Case.URI_TOO_LONG)
-    lengths = [len(name) + len(value) for name, value in exchange.headers]
-    if sum(lengths) > HEADERS_LIMIT or max(lengths, default=0) > HEADER_LIMIT:
-        raise Refusal(Case.HEADER_TOO_LARGE)
+    total = 0
+    for name, value in exchange.headers:
+        length = len(name) + len(value)
+        total += length
+        if length > HEADER_LIMIT or total > HEADERS_LIMIT:
+            raise Refusal(Case.HEADER_TOO_LARGE)
     if exchange.body_too_large:
         raise Refusal(Case.BODY_TOO_LARGE)
 
