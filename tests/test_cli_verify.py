@@ -516,6 +516,24 @@ def test_ctrl_c_gives_3_a_sentence_and_the_report_so_far(tmp_path: Path, at: int
     assert report_of(tmp_path)["stopped"].startswith("interrupted")
 
 
+def test_pressing_ctrl_c_again_and_again_takes_nothing_from_the_report(tmp_path: Path) -> None:
+    pressed = threading.Event()
+
+    def press(_: subprocess.Popen[str], run: subprocess.Popen[str]) -> None:
+        run.send_signal(signal.SIGINT)
+        pressed.set()
+
+    with verifying_until(60, press, tmp_path) as verify:
+        assert pressed.wait(60)
+        while verify.poll() is None and not (tmp_path / "report.json").exists():
+            verify.send_signal(signal.SIGINT)
+            time.sleep(0.02)
+        stdout, _ = verify.communicate(timeout=120)
+
+    assert verify.returncode == 3, stdout
+    assert report_of(tmp_path)["stopped"].startswith("interrupted")
+
+
 def test_a_reader_that_goes_away_takes_nothing_from_the_report(tmp_path: Path) -> None:
     with started("verify", "--mock", "--api", "otc-dli", *TABLE, "--report-dir", str(tmp_path)) as verify:
         assert verify.stdout is not None

@@ -81,6 +81,7 @@ class Run:
     seconds: float = 0.0
     stopped: str = ""
     interrupted: bool = False
+    ended: bool = False
     _stop: threading.Event = field(default_factory=threading.Event, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -113,6 +114,7 @@ class Run:
         problem is not begun with. Raises InvalidInputError where what is chosen does not exist.
         """
         began = time.monotonic()
+        self.ended = False
         self.targets = list(targets)
         tasks = self._tasks(targets, self._session)
         self.outcomes = {task.session.target.api.name: task.session.outcome for task in tasks}
@@ -142,6 +144,7 @@ class Run:
         except Exception as error:  # noqa: BLE001 - what was found so far must be told whatever happens
             _log.exception("a fault of the suite, please report it")
             self.stopped = f"the suite itself failed: {type(error).__name__}: {error}"
+        self.ended = True
         for target in targets:
             target.close()
         if self.interrupted:
@@ -167,6 +170,11 @@ class Run:
         for task in self._tasks(targets, open_session):
             run_check(task.check, task.session, task.outcome)
         return [request for session in sessions for request in session.planned]
+
+    def interrupt(self) -> None:
+        """End the run at its next request, as *verify* tells afterwards."""
+        self.interrupted = True
+        self._stop.set()
 
     def exit_status(self, *, strict: bool = False, expectations: Sequence[Expectation] = ()) -> int:
         """Return 0 (conforms), 1 (a MUST is violated; a SHOULD too when *strict*) or 3 (could not verify).

@@ -40,21 +40,22 @@ def verify(opts: Options) -> int:
     if opts.profile:
         prepare_folder(opts.profile.parent, "--profile")
     console = standard_output()
-    try:
-        with targets(opts) as found, _ctrl_c_ends(run):
-            if opts.live:
-                show_plan(run.rehearse(found), found, console)
-            with progress(Console(stderr=True)) as show:
-                run.verify(found, _unless_nobody_looks(show))
-    except (CannotSupplyError, TargetError, TargetLostError) as error:
-        click.echo(f"calloff: could not verify: {error}", err=True)
-        return NOT_VERIFIED
-    status = run.exit_status(strict=opts.strict, expectations=known)
-    report = data.report(run, exit_status=status, expectations=known)
-    changes = compare(before, report) if before else None
-    if not _write(run, report, changes, opts, console):
-        return NOT_VERIFIED
-    return status
+    with _ctrl_c_ends(run):
+        try:
+            with targets(opts) as found:
+                if opts.live:
+                    show_plan(run.rehearse(found), found, console)
+                with progress(Console(stderr=True)) as show:
+                    run.verify(found, _unless_nobody_looks(show))
+        except (CannotSupplyError, TargetError, TargetLostError) as error:
+            click.echo(f"calloff: could not verify: {error}", err=True)
+            return NOT_VERIFIED
+        status = run.exit_status(strict=opts.strict, expectations=known)
+        report = data.report(run, exit_status=status, expectations=known)
+        changes = compare(before, report) if before else None
+        if not _write(run, report, changes, opts, console):
+            return NOT_VERIFIED
+        return status
 
 
 def _unless_nobody_looks(show: Callable[..., None]) -> Callable[..., None]:
@@ -98,10 +99,15 @@ def _summary(report: dict[str, Any], changes: Comparison | None) -> str:
 
 @contextmanager
 def _ctrl_c_ends(run: Run) -> Iterator[None]:
-    """Let Ctrl-C end the run also where the interrupt is lost, as in a callback of the garbage collector."""
+    """Let Ctrl-C end the run, once: what was found is then written, however often it is pressed.
+
+    It ends the run also where the interrupt is lost, as in a callback of the garbage collector.
+    """
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        run.interrupted = True
+        if run.interrupted or run.ended:
+            return
+        run.interrupt()
         signal.default_int_handler(number, frame)
 
     if threading.current_thread() is not threading.main_thread():
