@@ -10,6 +10,7 @@ import pytest
 
 from calloff.apis import APIS, OPERATIONS
 from calloff.verify.judge import RULES, Answer, Document
+from calloff.verify.redact import Redactor
 from calloff.verify.wire import Request, Response
 
 REQUEST = Request("DELETE", "/", (("Host", "h"),))
@@ -292,3 +293,13 @@ def test_what_is_expected_of_a_body_does_not_repeat_the_body() -> None:
     expected = {rule.broken(dli(200, {"is_success": wrong}))[0] for wrong in ("a", "b", "c" * 100_000)}  # type: ignore[index]
 
     assert expected == {"a body as documented: is_success of type boolean"}
+
+
+@pytest.mark.parametrize("lead", [80, 90, 96])
+def test_a_secret_in_a_body_that_should_be_empty_does_not_survive_where_it_is_cut(lead: int) -> None:
+    rule = next(rule for rule in RULES if rule.requirement == "ci-success-is-empty")
+    broken = rule.broken(ci(200, IDS, "x" * lead + WORD))
+
+    assert broken is not None
+    assert "x" * lead in broken[1]
+    assert "a-word" not in Redactor([WORD]).text(broken[1])

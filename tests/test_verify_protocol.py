@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-from fake_target import FakeJob, FakeTarget, Reply, Script, Seen
+from fake_target import TOKEN, FakeJob, FakeTarget, Reply, Script, Seen
 from hostile_server import Behaviour, Listener, close_at_once, cut, first, hang, message, raw, script
 
 from calloff.apis import OPERATIONS
 from calloff.verify.outcome import Outcome
 from calloff.verify.protocol import PROTOCOL_CHECKS
+from calloff.verify.redact import Redactor
 from calloff.verify.strict_wire import ClosedBetweenError, StrictWire, UnframedError
 from calloff.verify.wire import Address, NoAnswerError, Request
 
@@ -251,3 +252,17 @@ def test_a_job_of_another_operation_that_is_cancelled_is_blamed(key: str) -> Non
         return fake.accepted(job)
 
     assert "bystander-untouched" in broken(found("job-of-another-operation", planted, key))
+
+
+@pytest.mark.parametrize("lead", [30, 40, 50])
+def test_a_secret_behind_an_answer_does_not_survive_where_it_is_cut(lead: int) -> None:
+    left = b"x" * lead + TOKEN.encode()
+    behind = found("framing", lambda fake, request: Reply(0, raw=TEN + left))
+    with wire_to(script(raw(TEN + left), raw(TEN))) as (wire, _):
+        wire.send(GET)
+        with pytest.raises(UnframedError) as caught:
+            wire.send(GET)
+
+    told = [violation.received for violation in behind.violations] + [str(caught.value)]
+    assert any("x" * lead in text for text in told[:-1])
+    assert not [text for text in told if "plant" in Redactor([TOKEN]).text(text)]

@@ -236,7 +236,10 @@ def _ci_success_is_empty(answer: Answer) -> tuple[str, str] | None:
     length = answer.response.header("content-length")
     if length == "0" and not answer.response.body:
         return None
-    return "Content-Length 0 and no body", f"Content-Length {length}, body {answer.response.body[:100]!r}"
+    return (
+        "Content-Length 0 and no body",
+        f"Content-Length {length}, body {cut(repr(answer.response.body), 100)}",
+    )
 
 
 def _ci_error_is_xml(answer: Answer) -> tuple[str, str] | None:

@@ -15,9 +15,9 @@ _SHOWN = 300
 _KEPT_BYTES = 3900  # less than a report shows, so that it cuts nothing more
 
 
-def cut(text: str) -> str:
-    """Shorten *text* to what a line of a report shows, and mark where it was cut."""
-    return text if len(text) <= _SHOWN else text[:_SHOWN] + CUT
+def cut(text: str, longest: int = _SHOWN) -> str:
+    """Shorten *text* to *longest* characters, by default what a line of a report shows, and mark where it was cut."""
+    return text if len(text) <= longest else text[:longest] + CUT
 
 
 def case_id(operation_key: str, layer: str, name: str) -> str:

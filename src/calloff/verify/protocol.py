@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from calloff.verify.judge import Answer
-from calloff.verify.outcome import Exchange
+from calloff.verify.outcome import Exchange, cut
 from calloff.verify.shapes import JOB_STATES
 from calloff.verify.strict_wire import ClosedBetweenError, StrictWire
 from calloff.verify.target import CannotSupplyError
@@ -187,7 +187,7 @@ def _nothing_left(probe: Probe, wire: StrictWire, answer: Answer) -> bool:
     if left:
         again = left.startswith(b"HTTP/")
         expected = "one answer to one request" if again else "an answer that ends where it says"
-        received = f"{answer.response.status}, then {left[:60]!r}"
+        received = f"{answer.response.status}, then {cut(repr(left), 60)}"
         probe.violate(ALIVE if again else FRAMED, expected, received, answer.exchange)
     return not left
 

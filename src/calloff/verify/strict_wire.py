@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import h11
 
+from calloff.verify.outcome import cut
 from calloff.verify.wire import NoAnswerError, Request, Response, Wire
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class StrictWire(Wire):
             try:
                 event = parser.next_event()
             except h11.RemoteProtocolError as error:
-                msg = f"{error}; it began with {arrived[:60]!r}"
+                msg = f"{error}; it began with {cut(repr(arrived), 60)}"
                 raise UnframedError(msg) from error
             if event is h11.NEED_DATA:
                 data = self._more(connection, deadline)
