@@ -78,3 +78,29 @@ def test_the_hosts_equal_the_servers(api: Api) -> None:
         for region in server["variables"]["region"]["x-known-values"]
     }
     assert exceptions == dict(api.host_exceptions)
+
+
+@pytest.mark.parametrize(
+    ("operation", "name", "path"),
+    [
+        (
+            "tencent-ci/cancelInventoryTriggerJob",
+            "describeInventoryTriggerJob",
+            "/inventorytriggerjob/{jobId}",
+        ),
+        ("tencent-ci/cancelAiJob", "describeAiJob", "/ai_jobs/{jobId}"),
+        ("otc-dli/cancelBatchJob", "getBatchJobState", "/v2.0/{project_id}/batches/{batch_id}/state"),
+        ("otc-dli/cancelSqlJob", "getSqlJobStatus", "/v1.0/{project_id}/jobs/{job_id}/status"),
+        ("huaweicloud-dli/cancelSqlJob", "getSqlJobStatus", "/v1.0/{project_id}/jobs/{job_id}/status"),
+    ],
+)
+def test_each_operation_names_the_call_that_reads_the_state(operation: str, name: str, path: str) -> None:
+    row = OPERATIONS[operation]
+
+    assert (row.status.method, row.status.name, row.status.path) == ("GET", name, path)
+    assert (row.status.api, row.status.job_parameter, row.status.patterns) == (
+        row.api,
+        row.job_parameter,
+        row.patterns,
+    )
+    assert row.status.key not in OPERATIONS

@@ -1,4 +1,4 @@
-"""The three APIs and their five operations, as one table.
+"""The three APIs and their five operations, as one table; with each, the call that reads the job's state.
 
 The documents in ``spec/`` are the source; this copy spares a client the YAML parser at start-up, and
 ``tests/test_apis.py`` holds it equal to them.
@@ -22,8 +22,32 @@ _BATCH_ID = "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-
 
 
 @dataclass(frozen=True, slots=True)
+class StatusCall:
+    """The call that reads the state of a job: a GET with the path parameters of the cancel.
+
+    It stands beside the contract, not in it: ``OPERATIONS`` holds none.
+    """
+
+    api: ApiName
+    name: str
+    path: str
+    job_parameter: str
+    patterns: Mapping[str, str]
+    method: str = "GET"
+    query: str = ""
+
+    @property
+    def key(self) -> str:
+        """Name the call as an operation is named, as in ``otc-dli/getSqlJobStatus``."""
+        return f"{self.api}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
 class Operation:
-    """One way to cancel a job: method, path template, query and the patterns of its path parameters."""
+    """One way to cancel a job: method, path template, query and the patterns of its path parameters.
+
+    ``status`` reads the state of the same job.
+    """
 
     api: ApiName
     name: str
@@ -32,6 +56,7 @@ class Operation:
     query: str
     job_parameter: str
     patterns: Mapping[str, str]
+    status: StatusCall
 
     @property
     def key(self) -> str:
@@ -52,11 +77,22 @@ class Api:
     operations: Mapping[str, Operation]
 
 
+# Name and path of the call that reads the state, by the operation that it belongs to.
+_STATUS_CALLS = {
+    "cancelInventoryTriggerJob": ("describeInventoryTriggerJob", "/inventorytriggerjob/{jobId}"),
+    "cancelAiJob": ("describeAiJob", "/ai_jobs/{jobId}"),
+    "cancelBatchJob": ("getBatchJobState", "/v2.0/{project_id}/batches/{batch_id}/state"),
+    "cancelSqlJob": ("getSqlJobStatus", "/v1.0/{project_id}/jobs/{job_id}/status"),
+}
+
+
 def _operation(
     api: ApiName, name: str, method: str, path: str, query: str, **patterns: str
 ) -> tuple[str, Operation]:
     job_parameter = next(key for key in patterns if key != "project_id")
-    return name, Operation(api, name, method, path, query, job_parameter, MappingProxyType(patterns))
+    allowed = MappingProxyType(patterns)
+    status = StatusCall(api, *_STATUS_CALLS[name], job_parameter, allowed)
+    return name, Operation(api, name, method, path, query, job_parameter, allowed, status)
 
 
 _REGION = "^[a-z0-9-]+$"
