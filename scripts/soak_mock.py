@@ -5,7 +5,8 @@ APIs have; bad ones are whole requests that must be refused; hostile ones are ma
 long, or bombs for the JSON of control, provider states and IAM. Every round ends with the provider states forgotten,
 as a client may. Beside them slow clients hold connections open with half a request, and one client measures how
 long it waits for an answer. Held are: no answer of 500 or above, no traceback in an answer, every good request
-accepted, and resident memory after the last round at most five percent over that after the second.
+accepted, and resident memory after the last round at most five percent over that after the second. After the rounds
+thousands of connections are opened and left idle, and then used; the system must allow that many open files.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import argparse
 import contextlib
 import json
 import random
+import resource
 import socket
 import statistics
 import subprocess
@@ -33,6 +35,7 @@ ROUNDS = 10
 BATCH = 50  # requests over one connection before the next is opened
 SLOW = 50  # clients that never end their request
 MOST_GROWTH = 0.05
+IDLE_SECONDS = 5.0
 TIMEOUT = 30.0  # seconds
 OPERATIONS = {
     "otc-dli": ("cancelSqlJob", "DELETE", "/v1.0/{project}/jobs/{job}"),
@@ -318,7 +321,33 @@ def resident(process: int) -> int:
     return int(next(line for line in lines if line.startswith("VmRSS")).split()[1]) * 1024
 
 
-def soak(requests: int, seed: int, most_seconds: float) -> dict[str, Any]:
+def idle_connections(site: Site, bystander: Bystander, wanted: int) -> dict[str, float]:
+    """Open idle connections, see what another client waits beside them, then use every one of them.
+
+    Where the system allows this process fewer, there are fewer; the mock may end none of them.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, wanted + 200)), hard))
+    count = min(wanted, resource.getrlimit(resource.RLIMIT_NOFILE)[0] - 200)
+    with contextlib.ExitStack() as stack:
+        held = [stack.enter_context(site.connect("otc-dli")) for _ in range(count)]
+        bystander.taken()
+        time.sleep(IDLE_SECONDS)
+        waited = bystander.taken()
+        served = 0
+        for connection in held:
+            with contextlib.suppress(ConnectionError):
+                connection.sendall(call(b"DELETE", b"/v1.0/p/jobs/x"))
+                served += answered(connection, 1)[0][0] == 401
+    return {
+        "open": count,
+        "served": served,
+        "waited_median": statistics.median(waited),
+        "waited_most": max(waited),
+    }
+
+
+def soak(requests: int, seed: int, most_seconds: float, idle_count: int) -> dict[str, Any]:
     """Run the rounds and return what they showed; a time limit ends after a whole round."""
     rounds: list[Round] = []
     with running_mock() as (site, process), Bystander(site) as bystander:
@@ -335,7 +364,9 @@ def soak(requests: int, seed: int, most_seconds: float) -> dict[str, Any]:
             if number == 1 and most_seconds:
                 size = max(1, int(size * min(1.0, most_seconds / ROUNDS / seconds)))
         total = time.perf_counter() - started
+        idle = idle_connections(site, bystander, idle_count)
     return {
+        "idle": idle,
         "requests": sum(each.requests for each in rounds),
         "seconds": total,
         "rounds": [asdict(each) for each in rounds],
@@ -367,6 +398,9 @@ def table(measured: Mapping[str, Any]) -> str:
             f"{measured['requests']:,} requests in {measured['seconds']:.0f} s; memory after the last round "
             f"{measured['growth']:+.1%} against the second; unplanned 5xx: {measured['unplanned']}.",
             f"Answers: {answers}",
+            f"Beside {measured['idle']['open']:,} idle connections another client waited "
+            f"{measured['idle']['waited_median']:.1f} ms, at most {measured['idle']['waited_most']:.1f} ms; afterwards "
+            f"{measured['idle']['served']:,} of them were served.",
         ]
     )
 
@@ -378,6 +412,8 @@ def faults(measured: Mapping[str, Any]) -> list[str]:
         found.append(
             f"memory grew by {measured['growth']:.1%} from the second round to the last, over {MOST_GROWTH:.0%}"
         )
+    if (idle := measured["idle"])["served"] < idle["open"]:
+        found.append(f"of {idle['open']} idle connections {idle['open'] - idle['served']} were not served")
     if measured["unplanned"]:
         found.append(f"{measured['unplanned']} answers were 500 or above")
     if measured["tracebacks"]:
@@ -394,12 +430,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--seconds", type=float, default=0, help="make the rounds after the first smaller to end by then"
     )
+    parser.add_argument(
+        "--idle", type=int, default=10_000, help="connections that are idle, after the rounds"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures as JSON too")
     options = parser.parse_args(arguments)
     if options.requests < ROUNDS:
         parser.error(f"expected at least {ROUNDS} requests, not {options.requests}")
-    measured = soak(options.requests, options.seed, options.seconds)
+    measured = soak(options.requests, options.seed, options.seconds, options.idle)
     print(table(measured))
     if options.json:
         options.json.write_text(json.dumps(measured, indent=1) + "\n", "utf-8")

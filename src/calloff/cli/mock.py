@@ -92,6 +92,14 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="Keep jobs and credentials in this SQLite file: whatever was acknowledged outlives a crash.",
 )
+@click.option(
+    "--request-timeout",
+    metavar="SECONDS",
+    default=30.0,
+    show_default=True,
+    type=click.FloatRange(min=0, min_open=True),
+    help="Close connections whose request takes longer to arrive.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Announce as one line of JSON instead of text.")
 @click.option("--list-mutants", is_flag=True, help="List the mutants and end; with --json as data.")
 @click.option(
@@ -119,6 +127,7 @@ def command(
     tls_key: Path | None,
     speed: float,
     state_file: Path | None,
+    request_timeout: float,
     as_json: bool,
     list_mutants: bool,
     list_dialects: bool,
@@ -162,6 +171,7 @@ def command(
         seed=seed,
         disturbances=[parse_disturbance(text) for text in disturbances],
         tls=Tls(tls_certificate, tls_key) if tls or tls_certificate or tls_key else None,
+        request_seconds=request_timeout,
         speed=speed,
         state_file=state_file,
     )

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import asyncio
 
 ENOUGH = 10_000  # connections; where the system allows fewer, a server says so
+REQUEST_SECONDS = 30.0
 _MOST = 50_000
 
 
@@ -55,7 +56,7 @@ class Limits:
         connections: how many may be open; a further one takes the place of those that are idle longest.
     """
 
-    request_seconds: float = 30.0
+    request_seconds: float = REQUEST_SECONDS
     idle_seconds: float = 75.0
     connections: int = field(default_factory=possible_connections)
 

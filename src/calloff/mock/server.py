@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from calloff.apis import APIS
 from calloff.errors import InvalidInputError, MissingExtraError
-from calloff.mock.connections import ENOUGH, Guard, Limits, raise_open_files
+from calloff.mock.connections import ENOUGH, REQUEST_SECONDS, Guard, Limits, raise_open_files
 from calloff.mock.dialects import Dialect
 from calloff.mock.disturbances import Disturbances
 from calloff.mock.mutants import find_mutant
@@ -233,7 +233,7 @@ def serve(
     tls: Tls | None = None,
     speed: float = 0.0,
     state_file: Path | None = None,
-    limits: Limits | None = None,
+    request_seconds: float = REQUEST_SECONDS,
 ) -> None:
     """Run the server in the foreground until SIGINT or SIGTERM.
 
@@ -249,7 +249,7 @@ def serve(
         tls: speak TLS on every port; a CA made for it stands in the file that the announcement names.
         speed: how many times faster than in their tables jobs run by themselves; at 0 they stay where they are put.
         state_file: SQLite file in which jobs and credentials outlive the server; made where there is none.
-        limits: what a client may take; the usual ones without.
+        request_seconds: how long a request may take to arrive.
 
     Raises:
         InvalidInputError: an unknown API or mutant, a port that is taken, a certificate that is none, or a state
@@ -269,15 +269,15 @@ def serve(
         speed=speed,
         state_file=state_file,
     ) as site:
-        server = _uvicorn(site, limits or _own_limits())
+        server = _uvicorn(site, _own_limits(request_seconds))
         with contextlib.suppress(KeyboardInterrupt):
             asyncio.run(_serve(server, site, announce))
 
 
-def _own_limits() -> Limits:
-    """Give the usual limits, with as many connections as this process may have; says where those are few."""
+def _own_limits(request_seconds: float) -> Limits:
+    """Allow as many connections as this process may have; says where those are few."""
     raise_open_files()
-    limits = Limits()
+    limits = Limits(request_seconds)
     if limits.connections < ENOUGH:
         logging.getLogger("calloff.mock").warning(
             "the system lets the mock have no more than %d connections at once; a higher limit of open files "
