@@ -3,7 +3,9 @@
 Counted are accepted ``cancelSqlJob`` of OTC, one process for each server. Ours gets requests signed with
 SDK-HMAC-SHA256, each for a job of its own that is RUNNING: it checks the signature and cancels the job, and
 afterwards every job must be CANCELLED. Prism gets the same request without a signature (an ``X-Auth-Token`` of which
-it asks only whether it is there), checks nothing else, keeps no state, logs nothing, and serves the same document.
+it asks only whether it is there), keeps no state, and serves the same document. Both are started as their users start
+them: so Prism writes lines about each request (to /dev/null), and ours notes each in the journal that its control
+interface shows. The ratio to a Prism that logs nothing (``--verboseLevel silent``) is shown beside it.
 The requests are written before the clock starts. They go over the same number of kept connections, several under way
 on each, and every answer is looked at; the client waits for its sockets most of the time. Every repetition measures
 both, so that a slow moment of the machine meets both, and a ratio compares the two of one repetition.
@@ -41,6 +43,7 @@ PRISM = Path(__file__).resolve().parent / "prism"
 ACCEPTED = b'{"is_success":true,"message":""}'
 HEAD = b"HTTP/1.1 "
 PATIENCE = 60.0  # seconds
+BASELINES = {"prism": (), "prism, silent": ("--verboseLevel", "silent")}
 HUNDRED = 100  # jobs, and requests in a batch of the second part
 
 
@@ -138,14 +141,14 @@ def running_mock() -> Iterator[Mock]:
 
 
 @contextmanager
-def running_prism() -> Iterator[int]:
-    """Run Prism on the document of the API and yield its port."""
+def running_prism(*options: str) -> Iterator[int]:
+    """Run Prism on the document of the API, with *options*, and yield its port."""
     program = PRISM / "node_modules" / "@stoplight" / "prism-cli" / "dist" / "index.js"
     if not program.exists():
         sys.exit(f"bench: Prism is not installed; run: npm ci --prefix {PRISM.relative_to(Path.cwd())}")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port: int = free.getsockname()[1]
-    command = ["node", str(program), "mock", "--verboseLevel", "silent", "--port", str(port)]
+    command = ["node", str(program), "mock", *options, "--port", str(port)]
     command.append(str(spec_path(APIS[API].document)))
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         try:
@@ -269,27 +272,33 @@ def measure_ours(mock: Mock, load: Load, count: int) -> float:
 
 
 def compare(options: argparse.Namespace) -> dict[str, Any]:
-    """Return the rates of both servers and their ratios."""
-    rates: dict[str, list[float]] = {"calloff": [], "prism": []}
+    """Return the rates of the servers, and the ratios of ours to each Prism in the same repetition."""
+    rates: dict[str, list[float]] = {"calloff": [], **{name: [] for name in BASELINES}}
     with ExitStack() as stack:
         mock = stack.enter_context(running_mock())
-        port = stack.enter_context(running_prism())
-        ours, theirs = Load(port_of(mock), options), Load(port, options)
+        ours = Load(port_of(mock), options)
         project = mock.announcement["apis"][API]["project_id"]
         ids = [f"{number:08x}-0000-4000-8000-000000000000" for number in range(options.prism_requests)]
-        requests = unsigned(port, project, ids)
-        theirs.run(requests)  # both have compiled and cached what they will
+        theirs = {}
+        for name, arguments in BASELINES.items():
+            port = stack.enter_context(running_prism(*arguments))
+            theirs[name] = Load(port, options), unsigned(port, project, ids)
+        for load, requests in theirs.values():
+            load.run(requests)  # all have compiled and cached what they will
         measure_ours(mock, ours, options.requests // 4)
         for repetition in range(options.repetitions):
-            rates["prism"].append(len(requests) / theirs.run(requests))
+            for name, (load, requests) in theirs.items():
+                rates[name].append(len(requests) / load.run(requests))
             rates["calloff"].append(measure_ours(mock, ours, options.requests))
-            print(
-                f"{repetition + 1}/{options.repetitions}: calloff {rates['calloff'][-1]:.0f}/s, "
-                f"prism {rates['prism'][-1]:.0f}/s",
-                file=sys.stderr,
-            )
-    ratios = [ours / theirs for ours, theirs in zip(rates["calloff"], rates["prism"], strict=True)]
-    return {"rates": {name: spread(values) for name, values in rates.items()}, "ratio": spread(ratios)}
+            shown = ", ".join(f"{name} {values[-1]:.0f}/s" for name, values in rates.items())
+            print(f"{repetition + 1}/{options.repetitions}: {shown}", file=sys.stderr)
+    return {
+        "rates": {name: spread(values) for name, values in rates.items()},
+        "ratios": {
+            name: spread([mine / other for mine, other in zip(rates["calloff"], rates[name], strict=True)])
+            for name in BASELINES
+        },
+    }
 
 
 def fill(options: argparse.Namespace) -> dict[str, Any]:
@@ -326,10 +335,13 @@ def table(measured: dict[str, Any]) -> str:
         return " ".join(f"{values[name]:>9.{digits}f}" for name in ("min", "median", "max"))
 
     lines = [f"{'':<34} {'min':>9} {'median':>9} {'max':>9}"]
-    if "ratio" in measured:
-        for name, rate in measured["rates"].items():
-            lines.append(f"{name + ', requests/s':<34} {written(rate, 0)}")
-        lines.append(f"{'ratio to Prism':<34} {written(measured['ratio'], 1)}")
+    if "ratios" in measured:
+        lines += [
+            f"{name + ', requests/s':<34} {written(rate, 0)}" for name, rate in measured["rates"].items()
+        ]
+        lines += [
+            f"{'ratio to ' + name:<34} {written(ratio, 1)}" for name, ratio in measured["ratios"].items()
+        ]
     if "full" in measured:
         full = measured["full"]
         lines.append(
@@ -345,7 +357,11 @@ def below(
 ) -> list[str]:
     """Return a sentence for each limit that was missed."""
     missed = []
-    if floor is not None and "ratio" in measured and (ratio := measured["ratio"]["median"]) < floor:
+    if (
+        floor is not None
+        and "ratios" in measured
+        and (ratio := measured["ratios"]["prism"]["median"]) < floor
+    ):
         missed.append(f"the median ratio to Prism is {ratio:.1f}, under the floor of {floor:g}")
     if "full" in measured:
         full = measured["full"]

@@ -156,7 +156,7 @@ class Journal:
                     agent,
                     kind,
                     _names(_SIGNED_HEADERS, authorization),
-                    _names(_SIGNED_PARAMETERS, authorization),
+                    _names(_SIGNED_PARAMETERS, authorization) if b"&" in authorization else b"",
                 ),
                 status,
                 exchange.request_id,

@@ -9,7 +9,6 @@ from __future__ import annotations
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 
-import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from calloff.mock.app import ApiApp
@@ -191,9 +190,9 @@ def protocol_for(
             if not self._at_once:
                 super().on_message_complete()
             elif self._app is not None:
-                target = httptools.parse_url(self.url)
+                path, _, query = self.url.partition(b"?")
                 method = self.parser.get_method().decode("ascii")
-                answer = self._app.answer(method, target.path, target.query or b"", self.headers)
+                answer = self._app.answer(method, path, query, self.headers)
                 self._answers.append(_written(answer, date.headers()))
                 self.server_state.total_requests += 1
                 if len(self._answers) >= MOST_ANSWERS:
