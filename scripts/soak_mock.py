@@ -101,12 +101,21 @@ class Site:
         """Open a connection to one of its ports."""
         return socket.create_connection(self.addresses[name], timeout=TIMEOUT)
 
-    def signed(self, name: str, job: str) -> bytes:
-        """Write a cancel that must be accepted."""
+    def fresh_keys(self, name: str) -> Mapping[str, str]:
+        """Ask for an access key of its own: one that many bad signatures may lock."""
+        with self.connect("states") as connection:
+            wanted = json.dumps({"api": name, "kind": "good"}).encode()
+            connection.sendall(call(b"POST", b"/provider-states/credentials", wanted))
+            [(_, body)] = answered(connection, 1)
+        keys: Mapping[str, str] = json.loads(body)
+        return keys
+
+    def signed(self, name: str, job: str, keys: Mapping[str, str] | None = None) -> bytes:
+        """Write a cancel with a correct signature, by the announced key or by *keys*."""
         api, (_, method, template) = self.apis[name], OPERATIONS[name]
         target = template.format(project=api.get("project_id"), job=job)
         host = api.get("host", "mock.example")
-        keys, now = api["credentials"], int(time.time())
+        keys, now = keys or api["credentials"], int(time.time())
         if name == "tencent-ci":
             headers = [("host", host)]
             authorization = qsign.sign(
@@ -188,8 +197,10 @@ class Soak:
         while sent < requests:
             name = self._random.choice(list(OPERATIONS))
             sent += self._good(name, 2 * BATCH // 5) + self._bad(name, 3 * BATCH // 5)
+            keys = self._site.fresh_keys(name)
             for _ in range(3 * BATCH // 5):
-                sent += self._hostile()
+                sent += self._hostile(name, keys)
+            sent += 1
         with self._site.connect("states") as connection:
             connection.sendall(call(b"DELETE", b"/provider-states"))
             answered(connection, 1)
@@ -211,23 +222,23 @@ class Soak:
         _, method, template = OPERATIONS[name]
         words = bytes(self._random.choices(range(0x30, 0x7B), k=12)).replace(b"?", b"x")
         target = template.format(project="x", job=words.decode()).encode()
+        keys = self._site.fresh_keys(name)
         requests = [
             call(method.encode(), target),
             call(b"GET", target),
             call(b"POST", b"/" + words, words),
-            self._site.signed(name, "no-such-job"),
-            self._site.signed(name, "no-such-job").replace(b"no-such-job", words),
+            self._site.signed(name, "no-such-job", keys),
+            self._site.signed(name, "no-such-job", keys).replace(b"no-such-job", words),
         ]
         with self._site.connect(name) as connection:
-            # A correct signature comes last: too many wrong ones in a row would lock the key.
-            chosen = [requests[number % len(requests)] for number in range(count)] + [requests[3]]
+            chosen = [requests[number % len(requests)] for number in range(count)]
             connection.sendall(b"".join(chosen))
             found = answered(connection, len(chosen))
         self._note([status for status, _ in found], b"".join(body for _, body in found))
         self.refused += sum(status < 400 for status, _ in found)
-        return len(chosen)
+        return len(chosen) + 1
 
-    def _hostile(self) -> int:
+    def _hostile(self, name: str, keys: Mapping[str, str]) -> int:
         """Send one request that is none, or a bomb, over a connection of its own."""
         kind = self._random.randrange(10)
         if kind < 2:
@@ -238,8 +249,7 @@ class Soak:
             chunks = b"".join(self._random.choices(CHUNKS, k=3))
             data = b"PUT /ai_jobs/x?cancel HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks
         else:
-            name = self._random.choice(list(OPERATIONS))
-            data = self._mangled(self._site.signed(name, "x"))
+            data = self._mangled(self._site.signed(name, "x", keys))
         with self._site.connect(name) as connection:
             with contextlib.suppress(ConnectionError):
                 connection.sendall(data)
