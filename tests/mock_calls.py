@@ -13,6 +13,7 @@ from peers import reference
 from calloff.apis import OPERATIONS
 
 if TYPE_CHECKING:
+    from calloff.apis import Operation, StatusCall
     from calloff.mock.server import MockServer
 
 CI, DLI = "tencent-ci/cancelAiJob", "otc-dli/cancelSqlJob"
@@ -60,9 +61,11 @@ class Caller:
         states = self.server.announcement["provider_states_url"]
         return str(self.client.get(f"{states}/jobs/{job.operation}/{job.id}").json()["state"])
 
-    def message(self, job: Job, *, now: float | None = None) -> reference.Message:
-        """Write the request that cancels a job, signed at a time (the machine's without)."""
-        place, operation = self.place(job.operation), OPERATIONS[job.operation]
+    def message(
+        self, job: Job, *, now: float | None = None, call: Operation | StatusCall | None = None
+    ) -> reference.Message:
+        """Write the request that cancels a job, or another call about it, signed at a time (the machine's without)."""
+        place, operation = self.place(job.operation), call or OPERATIONS[job.operation]
         target = operation.path.format_map(job.parameters) + (
             f"?{operation.query}" if operation.query else ""
         )
@@ -78,14 +81,21 @@ class Caller:
         else:
             times = f"{int(moment) - 60};{int(moment) + 600}"
             message = reference.Message(operation.method, target, (("Host", place["host"]),))
-            stages = reference.qsign_stages(message, keys, times, ["host"], ["cancel"])
+            signed = [operation.query] if operation.query else []
+            stages = reference.qsign_stages(message, keys, times, ["host"], signed)
             value = reference.qsign_authorization(
-                keys["secret_id"], times, ["host"], ["cancel"], stages["signature"]
+                keys["secret_id"], times, ["host"], signed, stages["signature"]
             )
         return reference.with_header(message, "Authorization", value)
 
     def cancel(self, job: Job, *, now: float | None = None) -> httpx.Response:
-        message = self.message(job, now=now)
+        return self.send(job, self.message(job, now=now))
+
+    def read(self, job: Job) -> httpx.Response:
+        """Ask the API for the state of a job."""
+        return self.send(job, self.message(job, call=OPERATIONS[job.operation].status))
+
+    def send(self, job: Job, message: reference.Message) -> httpx.Response:
         url = httpx.URL(self.place(job.operation)["base_url"]).copy_with(raw_path=message.target.encode())
         return self.client.request(message.method, url, headers={**dict(message.headers), **self.headers})
 

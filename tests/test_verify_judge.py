@@ -192,9 +192,12 @@ BROKEN = [
 ]
 
 HEAD = Request("HEAD", "/", (("Host", "h"),))
+GET = Request("GET", "/ai_jobs/a", (("Host", "h"),))
+DESCRIBED = "<Response><JobsDetail><State>Running</State></JobsDetail></Response>"
 UNCONCERNED = [
     ("ci-error-is-xml", asked(HEAD, 404, IDS)),
     ("ci-success-is-empty", asked(HEAD, 200, (("content-length", "7"),))),
+    ("ci-success-is-empty", asked(GET, 200, (*IDS, ("content-type", "application/xml")), DESCRIBED)),
     ("dli-error-is-json", asked(HEAD, 404, JSON, key=SQL)),
     ("dli-body-agrees-with-status", dli(200, [])),
     ("answer-text-decodes", ci()),

@@ -17,9 +17,9 @@ from calloff.mock.pipeline import Case, Exchange, Refusal
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 
-    from calloff.apis import ApiName, Operation
+    from calloff.apis import ApiName
     from calloff.mock.mutants import Mutant
-    from calloff.mock.pipeline import Answer, Headers, Steps
+    from calloff.mock.pipeline import Answer, Call, Headers, Steps
     from calloff.mock.state import ServerState
 
 _log = logging.getLogger("calloff.mock")
@@ -30,8 +30,8 @@ class ApiApp:
 
     Args:
         name: name of the API.
-        route: finds the operation of a request and fills in owner and job id.
-        steps: the steps of each operation.
+        route: finds the operation of a request, or its status call, and fills in owner and job id.
+        steps: the steps of each operation and of each status call, by name.
         unrouted: the steps used to refuse what names no operation.
         clock: gives the time in epoch seconds.
         new_request_id: makes the id of a request that came at a time.
@@ -45,7 +45,7 @@ class ApiApp:
         self,
         name: ApiName,
         *,
-        route: Callable[[Exchange], Operation],
+        route: Callable[[Exchange], Call],
         steps: Mapping[str, Steps],
         unrouted: Steps,
         clock: Callable[[], float],

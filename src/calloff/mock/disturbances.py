@@ -18,6 +18,8 @@ from calloff.errors import InvalidInputError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from calloff.apis import ApiName
+
 GATEWAY_RATE = 200.0  # HW-GW 0308: the gateway's default, requests per second and API
 LONGEST_SECONDS = 3600.0
 LONGEST_SKEW = 10 * 365 * 86400.0
@@ -83,6 +85,11 @@ class Kind:
         return self.parameters if self.server_wide else {**COMMON, **self.parameters}
 
 
+# What a disturbance can befall: the operations and their status calls.
+CALLS: Mapping[str, ApiName] = {
+    **{key: operation.api for key, operation in OPERATIONS.items()},
+    **{operation.status.key: operation.api for operation in OPERATIONS.values()},
+}
 _APPLIED = Parameter(
     "whether the request takes effect before its answer is spoilt", bool, False, "true or false", _in(0, 1)
 )
@@ -167,8 +174,8 @@ class Disturbance:
 
     Args:
         kind: what happens, a name in `KINDS`.
-        operations: the operations it happens to, as a pattern (`fnmatch`) over ``api/operation``; one that ends in
-            ``*`` also matches requests to the API that name no operation.
+        operations: the operations and status calls it happens to, as a pattern (`fnmatch`) over ``api/operation``;
+            one that ends in ``*`` also matches requests to the API that name no operation.
         requests: how many requests it disturbs before it ends; without, it does not end.
         probability: how likely it disturbs a request that it concerns, drawn under the server's seed.
 
@@ -210,10 +217,10 @@ class Disturbance:
         return parameter.type(value)
 
     def _check_operations(self) -> None:
-        concerned = {operation.api for key, operation in OPERATIONS.items() if self.concerns(key)}
+        concerned = {api for key, api in CALLS.items() if self.concerns(key)}
         if not concerned:
             raise InvalidInputError(
-                f"{self.kind}: no operation matches {self.operations!r}; there are: {', '.join(OPERATIONS)}"
+                f"{self.kind}: no operation matches {self.operations!r}; there are: {', '.join(CALLS)}"
             )
         for api in sorted(concerned) if self.kind == "status" else ():
             if self.status not in STATUSES[api]:

@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from calloff.apis import Operation
+    from calloff.apis import Operation, StatusCall
     from calloff.mock.app import ApiApp
     from calloff.mock.jobs import Job, JobStore
     from calloff.mock.keys import Key, Keys, Token
+
+    Call = Operation | StatusCall
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -130,7 +132,7 @@ class Exchange:
         self.body = b""
         self.body_too_large = False
         self.request_id = ""
-        self.operation: Operation
+        self.operation: Call
         self.owner: str = ""
         self.job_id: str = ""
         self.principal: Principal
@@ -213,7 +215,7 @@ class TokenSteps:
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """Everything that happens to a request of one operation after it was routed."""
+    """Everything that happens to a request of one operation, or of its status call, after it was routed."""
 
     admit: Callable[[Exchange], None]
     authenticate: Callable[[Steps, Exchange], Principal]
@@ -229,7 +231,7 @@ class Steps:
     token: TokenSteps | None
 
     def run(self, exchange: Exchange) -> None:
-        """Take the request through all steps that may refuse it; afterwards the job is cancelled."""
+        """Take the request through all steps that may refuse it; afterwards the job is cancelled, or was found."""
         self.admit(exchange)
         exchange.principal = self.authenticate(self, exchange)
         self.authorise(exchange)
@@ -280,11 +282,15 @@ def cancel_job(exchange: Exchange) -> None:
     exchange.job.cancel(exchange.now)
 
 
+def leave_job(_exchange: Exchange) -> None:
+    """Do nothing to the job that was found: its state is only asked for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What the application of one API is made of; see `calloff.mock.app.ApiApp`."""
 
-    route: Callable[[Exchange], Operation]
+    route: Callable[[Exchange], Call]
     steps: Mapping[str, Steps]
     unrouted: Steps
     new_request_id: Callable[[float], str]

@@ -1,4 +1,4 @@
-"""Finding the operation a request names, on the raw path, by whole segments."""
+"""Finding the call a request names, on the raw path, by whole segments."""
 
 from __future__ import annotations
 
@@ -12,45 +12,65 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from calloff.apis import Operation
-    from calloff.mock.pipeline import Exchange
+    from calloff.mock.pipeline import Call, Exchange
 
     _Row = tuple[
-        Operation, int, Callable[[list[bytes]], tuple[bytes, ...]], tuple[bytes, ...], list[tuple[int, str]]
+        tuple[Call, ...],
+        int,
+        Callable[[list[bytes]], tuple[bytes, ...]],
+        tuple[bytes, ...],
+        list[tuple[int, str]],
     ]
 
 _NO_SEGMENT = frozenset({b"", b".", b".."})
 
 
 class Router:
-    """Match request paths against the templates of operations, which are few: a list is the fastest table.
+    """Match requests against the templates of operations and of their status calls.
 
-    Fixed segments are compared byte by byte. A parameter is percent-decoded once; where that gives a slash,
-    a dot segment or nothing, the path is another one and unknown.
+    They are few: a list is the fastest table. Fixed segments are compared byte by byte. A parameter is
+    percent-decoded once; where that gives a slash, a dot segment or nothing, the path is another one and unknown.
     """
 
     def __init__(self, operations: Iterable[Operation]) -> None:
-        self._table = [_row(operation) for operation in operations]
+        by_path: dict[str, list[Call]] = {}
+        for operation in operations:
+            by_path.setdefault(operation.path, []).append(operation)
+            by_path.setdefault(operation.status.path, []).append(operation.status)
+        self._table = [_row(path, calls) for path, calls in by_path.items()]
 
-    def match(self, exchange: Exchange) -> tuple[Operation, dict[str, str]]:
-        """Find the operation of the path, whatever the method, and its decoded path parameters.
+    def match(self, exchange: Exchange) -> tuple[Call, dict[str, str]]:
+        """Find what the path names, whatever the method, and its decoded path parameters.
+
+        Where several calls have the path, the first one is meant unless the method is that of another one. A query
+        that names the cancel means the cancel, which no other method can ask for.
 
         Raises:
             Refusal: UNKNOWN_PATH.
         """
         segments = exchange.raw_path.split(b"/")
-        for operation, length, fixed, expected, names in self._table:
+        for calls, length, fixed, expected, names in self._table:
             if len(segments) == length and fixed(segments) == expected:
-                return operation, {name: _decoded(segments[index]) for index, name in names}
+                call = calls[0]
+                if len(calls) > 1 and exchange.method != call.method and not _named(call.query, exchange):
+                    call = next((other for other in calls if other.method == exchange.method), call)
+                return call, {name: _decoded(segments[index]) for index, name in names}
         raise Refusal(Case.UNKNOWN_PATH)
 
 
-def _row(operation: Operation) -> _Row:
+def _row(path: str, calls: Iterable[Call]) -> _Row:
     """Give what is looked at: how many segments, the fixed ones, and the names of the others with their places."""
-    parts = list(enumerate(operation.path.split("/")))
+    parts = list(enumerate(path.split("/")))
     fixed = [index for index, part in parts if not part.startswith("{")]
     names = [(index, part.strip("{}")) for index, part in parts if part.startswith("{")]
     pick: Callable[[list[bytes]], tuple[bytes, ...]] = itemgetter(*fixed)  # of two or more: a tuple
-    return operation, len(parts), pick, pick([part.encode() for _, part in parts]), names
+    return tuple(calls), len(parts), pick, pick([part.encode() for _, part in parts]), names
+
+
+def _named(parameter: str, exchange: Exchange) -> bool:
+    """Tell whether the query has a parameter, with a value or without."""
+    names = (unquote_to_bytes(piece.partition(b"=")[0]) for piece in exchange.query.split(b"&"))
+    return parameter.encode() in names
 
 
 def _decoded(segment: bytes) -> str:

@@ -1,13 +1,15 @@
-"""The two operations of CI as steps."""
+"""The two operations of CI and their status calls, as steps."""
 
 from __future__ import annotations
 
 import base64
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from calloff.apis import APIS
 from calloff.mock.ci.errors import ci_errors, error_answer
+from calloff.mock.ci.status import status_writer, unknown_writer
 from calloff.mock.ci.verify import query_pairs, signature_steps
 from calloff.mock.pipeline import (
     Answer,
@@ -20,13 +22,14 @@ from calloff.mock.pipeline import (
     cancel_job,
     id_checker,
     job_finder,
+    leave_job,
 )
 from calloff.mock.routing import Router
 
 if TYPE_CHECKING:
     from calloff.apis import Operation
     from calloff.mock.ids import Ids
-    from calloff.mock.pipeline import Exchange
+    from calloff.mock.pipeline import Call, Exchange
     from calloff.mock.state import ServerState
 
 BODY_LIMIT = 64 * 1024  # a cancel has no body; the vendor names no limit
@@ -42,16 +45,21 @@ def ci_parts(state: ServerState) -> Parts:
     router = Router(operations.values())
     default_bucket = state.owners["tencent-ci"][0]
 
-    def route(exchange: Exchange) -> Operation:
-        operation, parameters = router.match(exchange)
-        exchange.operation = operation
+    def route(exchange: Exchange) -> Call:
+        call, parameters = router.match(exchange)
+        exchange.operation = call
         exchange.owner = bucket_of(exchange, default_bucket)
-        exchange.job_id = parameters[operation.job_parameter]
-        if exchange.method != operation.method:
+        exchange.job_id = parameters[call.job_parameter]
+        if exchange.method != call.method:
             raise Refusal(Case.WRONG_METHOD)
-        return operation
+        return call
 
     steps = {operation.name: _steps(operation, state) for operation in operations.values()}
+    began = state.clock()
+    steps |= {
+        operation.status.name: _status_steps(operation, steps[operation.name], began)
+        for operation in operations.values()
+    }
     return Parts(
         route=route,
         steps=steps,
@@ -114,6 +122,23 @@ def _steps(operation: Operation, state: ServerState) -> Steps:
             state.keys["tencent-ci"], start_counts=dialect["ci-future-start"] == "refused"
         ),
         token=None,
+    )
+
+
+def _status_steps(operation: Operation, cancel: Steps, began: float) -> Steps:
+    """Give the steps of the status call: those of the cancel, but that a job is left as it is and told of."""
+    tell_unknown = unknown_writer(operation.status.name)
+
+    def refused(exchange: Exchange, case: Case) -> Answer:
+        return tell_unknown(exchange) if case is Case.UNKNOWN_JOB else cancel.refused(exchange, case)
+
+    return replace(
+        cancel,
+        admit=_admit,
+        check_request=lambda _exchange: None,
+        cancel=leave_job,
+        accepted=status_writer(operation.status.name, began),
+        refused=refused,
     )
 
 

@@ -1,18 +1,30 @@
-"""The two operations of DLI as steps; OTC and Huawei Cloud differ in data only."""
+"""The operations of DLI and their status calls, as steps; OTC and Huawei Cloud differ in data only."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from calloff.apis import APIS
 from calloff.mock.dli.errors import dli_errors, error_answer, json_answer
+from calloff.mock.dli.status import status_writer
 from calloff.mock.dli.verify import authenticator, signature_steps, token_steps
-from calloff.mock.pipeline import Answer, Case, Parts, Refusal, Steps, cancel_job, id_checker, job_finder
+from calloff.mock.pipeline import (
+    Answer,
+    Case,
+    Parts,
+    Refusal,
+    Steps,
+    cancel_job,
+    id_checker,
+    job_finder,
+    leave_job,
+)
 from calloff.mock.routing import Router
 
 if TYPE_CHECKING:
     from calloff.apis import ApiName, Operation
-    from calloff.mock.pipeline import Exchange
+    from calloff.mock.pipeline import Call, Exchange
     from calloff.mock.state import ServerState
 
 BODY_LIMIT = 12 * 1024 * 1024  # HW-DLI 认证鉴权; the gateway answers 413 above
@@ -30,16 +42,27 @@ def dli_parts(name: ApiName, state: ServerState) -> Parts:
     api = APIS[name]
     router = Router(api.operations.values())
 
-    def route(exchange: Exchange) -> Operation:
-        operation, parameters = router.match(exchange)
-        exchange.operation = operation
+    def route(exchange: Exchange) -> Call:
+        call, parameters = router.match(exchange)
+        exchange.operation = call
         exchange.owner = parameters["project_id"]
-        exchange.job_id = parameters[operation.job_parameter]
-        if exchange.method != operation.method:
+        exchange.job_id = parameters[call.job_parameter]
+        if exchange.method != call.method:
             raise Refusal(Case.WRONG_METHOD)
-        return operation
+        return call
 
     steps = {operation.name: _steps(operation, state) for operation in api.operations.values()}
+    began = state.clock()
+    # The status call takes the steps of the cancel, but that a job is left as it is and told of.
+    steps |= {
+        status.name: replace(
+            steps[operation.name],
+            cancel=leave_job,
+            accepted=status_writer(status.name, owner=state.account.user, began=began),
+        )
+        for operation in api.operations.values()
+        for status in [operation.status]
+    }
     return Parts(
         route=route,
         steps=steps,

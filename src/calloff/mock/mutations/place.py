@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
     from calloff.apis import Operation
     from calloff.mock.app import ApiApp
-    from calloff.mock.pipeline import Answer, Exchange, Steps
+    from calloff.mock.pipeline import Answer, Call, Exchange, Steps
     from calloff.mock.state import ServerState
 
-    Route = Callable[[Exchange], Operation]
-    Reroute = Callable[[Route, Callable[[Operation], bool]], Route]
+    Route = Callable[[Exchange], Call]
+    Reroute = Callable[[Route, Callable[[Call], bool]], Route]
     Around = Callable[[ApiApp, Exchange], Awaitable[Answer]]
     # Takes the class of the server's protocol and the question whether a connection's request is concerned.
     Connect = Callable[[type[Any], Callable[[Any], bool]], type[Any]]

@@ -11,9 +11,8 @@ from calloff.mock.pipeline import Case, Refusal
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from calloff.apis import Operation
     from calloff.mock.mutations.place import Bend, Place, Reroute, Route
-    from calloff.mock.pipeline import Exchange, Steps
+    from calloff.mock.pipeline import Call, Exchange, Steps
 
 
 def query_checked(step: Callable[[Steps, Exchange], None]) -> Bend:
@@ -55,8 +54,8 @@ def content_type_refused(steps: Steps, exchange: Exchange) -> None:
 def any_method(*names: str) -> Reroute:
     """Take further methods for the documented one."""
 
-    def bend(route: Route, concerns: Callable[[Operation], bool]) -> Route:
-        def lenient(exchange: Exchange) -> Operation:
+    def bend(route: Route, concerns: Callable[[Call], bool]) -> Route:
+        def lenient(exchange: Exchange) -> Call:
             try:
                 return route(exchange)
             except Refusal as refusal:
@@ -75,8 +74,8 @@ def other_path_shape(pattern: bytes) -> Reroute:
     """Overlook what a pattern finds at the end of an unknown path."""
     tail = re.compile(pattern + rb"$")
 
-    def bend(route: Route, concerns: Callable[[Operation], bool]) -> Route:
-        def lenient(exchange: Exchange) -> Operation:
+    def bend(route: Route, concerns: Callable[[Call], bool]) -> Route:
+        def lenient(exchange: Exchange) -> Call:
             try:
                 return route(exchange)
             except Refusal as refusal:
@@ -97,10 +96,10 @@ def other_path_shape(pattern: bytes) -> Reroute:
     return bend
 
 
-def method_overridden(route: Route, concerns: Callable[[Operation], bool]) -> Route:
+def method_overridden(route: Route, concerns: Callable[[Call], bool]) -> Route:
     """Believe a header that names another method than the request's."""
 
-    def lenient(exchange: Exchange) -> Operation:
+    def lenient(exchange: Exchange) -> Call:
         try:
             return route(exchange)
         except Refusal as refusal:
@@ -114,10 +113,10 @@ def method_overridden(route: Route, concerns: Callable[[Operation], bool]) -> Ro
     return lenient
 
 
-def id_not_decoded(route: Route, concerns: Callable[[Operation], bool]) -> Route:
+def id_not_decoded(route: Route, concerns: Callable[[Call], bool]) -> Route:
     """Take the id as it was written, percent signs and all."""
 
-    def literal(exchange: Exchange) -> Operation:
+    def literal(exchange: Exchange) -> Call:
         operation = route(exchange)
         if concerns(operation):
             exchange.job_id = exchange.raw_path.rpartition(b"/")[2].decode("latin-1")
