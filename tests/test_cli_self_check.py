@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+import tempfile
 from dataclasses import replace
 from io import StringIO
 from itertools import combinations
@@ -178,13 +179,21 @@ def test_a_server_that_cannot_be_tried_is_listed_and_the_rest_is_tried(tmp_path:
     assert found["totals"]["found"] == 1
 
 
-def test_a_report_that_cannot_be_written_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_report_that_cannot_be_written_is_told_and_kept_elsewhere(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     gone = tmp_path / "gone"
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
     status = self_check(Console(file=StringIO()), full=False, workers=0, report_dir=gone, trials=[UNSIGNED])
 
     assert status == 3
-    assert f"the report could not be written to {gone}: No such file" in capsys.readouterr().err
+    (saved,) = tmp_path.iterdir()
+    assert capsys.readouterr().err == (
+        f"calloff: the report could not be written to {gone}/self-check.json: No such file or directory; "
+        f"all of it is in {saved}\n"
+    )
+    assert {path.name for path in saved.iterdir()} == {"self-check.json", "self-check.md"}
 
 
 def test_ctrl_c_ends_it_with_what_is_known(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -26,6 +27,7 @@ from fake_target import PROJECT, SECRET_KEY, TOKEN, FakeTarget, Reply, Seen, jso
 from hostile_server import Listener
 
 from calloff.cli import group, main
+from calloff.cli.verify.output import save
 from calloff.errors import CalloffError
 
 PAIR = {"CALLOFF_ACCESS_KEY": "KEYID", "CALLOFF_SECRET_KEY": SECRET_KEY}
@@ -220,6 +222,19 @@ def test_a_full_disk_is_a_sentence_and_status_3_and_the_reports_are_elsewhere(
         f"all of it is in {saved}"
     )
     assert report_of(saved)["exit_status"] == 0
+
+
+def test_half_a_report_is_not_left_on_a_disk_that_fills_up(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        written, problem = save({tmp_path / "summary.md": "short", tmp_path / "report.json": "x" * 2000})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    assert written == [tmp_path / "summary.md"]
+    assert problem.startswith(f"the report could not be written to {tmp_path}/report.json: File too large")
+    assert [path.name for path in tmp_path.iterdir()] == ["summary.md"]
 
 
 def test_a_disk_that_is_full_everywhere_still_shows_what_was_found(

@@ -268,9 +268,9 @@ def test_where_nobody_listens_the_server_cannot_be_reached() -> None:
 
 
 STATES_PROBLEMS = [
-    (Reply(200, b"<html>"), "expected 200 or 201 with JSON, got 200"),
+    (Reply(200, b"<html>"), "expected 200 or 201 with a JSON object, got 200"),
     (Reply(200, b"{}"), "names no states for otc-dli"),
-    (Reply(500, b'{"error": "down"}'), "expected 200 or 201 with JSON, got 500 down"),
+    (Reply(500, b'{"error": "down"}'), "expected 200 or 201 with a JSON object, got 500 down"),
     (Reply(0, raw=b"SSH-2.0\r\n"), "no answer from"),
 ]
 

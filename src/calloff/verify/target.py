@@ -212,7 +212,7 @@ class ProviderStates:
             msg = f"the target cannot bring about{wanted}: {reason or 'it answers 501'}"
             raise CannotSupplyError(msg)
         if response.status not in {200, 201} or not isinstance(answer, dict):
-            msg = f"{method} {self.url}{path}: expected 200 or 201 with JSON, got {response.status} {reason}"
+            msg = f"{method} {self.url}{path}: expected 200 or 201 with a JSON object, got {response.status} {reason}"
             raise TargetError(msg.rstrip())
         return answer
 

@@ -17,6 +17,7 @@ import click
 from calloff.cli.self_check import report
 from calloff.cli.self_check.plan import suspects, variations
 from calloff.cli.self_check.trials import run_trial
+from calloff.cli.verify.output import save
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -95,17 +96,13 @@ def self_check(
         report_dir / "self-check.json": json.dumps(found, indent=1) + "\n",
         report_dir / "self-check.md": report.to_markdown(found),
     }
-    unwritten = ""
-    try:
-        for path, text in pages.items():
-            path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        unwritten = error.strerror or str(error)
+    written, problem = save(pages)
     report.show(found, console)
-    if unwritten:
-        click.echo(f"calloff: the report could not be written to {report_dir}: {unwritten}", err=True)
+    if written:
+        console.print(f"Reports: {', '.join(map(str, written))}")
+    if problem:
+        click.echo(f"calloff: {problem}", err=True)
         return NOT_PROVEN
-    console.print(f"Reports: {', '.join(map(str, pages))}")
     return status
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,10 @@ def save(files: Mapping[Path, str]) -> tuple[list[Path], str]:
             written.append(path)
     except OSError as error:
         problem = f"the report could not be written to {path}: {error.strerror or error}"
+        with suppress(OSError):
+            # Half a file could be taken for a whole one; what is no file, such as a device, stays.
+            if path.is_file():
+                path.unlink()
     else:
         return written, ""
     try:
