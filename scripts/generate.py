@@ -27,6 +27,9 @@ PACKAGES = {
     "tencent_ci": "spec/tencent-ci.openapi.yaml",
     "otc_dli": "spec/otc-dli.openapi.yaml",
     "huaweicloud_dli": "spec/huaweicloud-dli.openapi.yaml",
+    "tencent_ci_status": "spec/tencent-ci-status.openapi.yaml",
+    "otc_dli_status": "spec/otc-dli-status.openapi.yaml",
+    "huaweicloud_dli_status": "spec/huaweicloud-dli-status.openapi.yaml",
 }
 TOOLS = ("openapi-python-client", "ruff")
 COMMAND = "nox -s generate"

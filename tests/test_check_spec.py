@@ -570,7 +570,7 @@ def test_context_is_read_from_the_pages_beside_the_documents(tmp_path: Path) -> 
 def test_documents_of_this_project_keep_every_rule(capsys: pytest.CaptureFixture[str]) -> None:
     status = check_spec.main([])
 
-    assert capsys.readouterr().out == f"5 documents, {len(check_spec.RULES)} rules, nothing to say\n"
+    assert capsys.readouterr().out == f"8 documents, {len(check_spec.RULES)} rules, nothing to say\n"
     assert status == 0
 
 

@@ -532,6 +532,7 @@ DIFFERENCES = {
     f"{SQL_CALL}/description": '"completed" on OTC, "ended" on Huawei Cloud',
     "/components/parameters/ProjectId/description": '"up to 64" on OTC, "1 to 64" on Huawei Cloud',
     "/components/responses/SqlCancelAnswered/description": 'the row of 200: "Canceled", "canceled"',
+    "/components/responses/SqlCancelAnswered/links/readState/operationRef": "each links its own document",
     "/components/securitySchemes/AuthToken/description": "scope mandatory or not; when it ends early",
     "/components/securitySchemes/SdkHmacSha256/description": "OTC clients also use a derived form",
     "/x-companion-headers/1": "Content-Type is mandatory on Huawei Cloud, only with a body on OTC",
