@@ -379,7 +379,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--requests", type=int, default=20_000, help="to our mock, in each repetition")
     parser.add_argument("--prism-requests", type=int, default=2_000, help="to Prism, in each repetition")
     parser.add_argument("--connections", type=int, default=8)
-    parser.add_argument("--depth", type=int, default=16, help="requests under way on each connection")
+    parser.add_argument("--depth", type=int, default=32, help="requests under way on each connection")
     parser.add_argument("--jobs", type=int, default=1_000_000, help="of the second part; 0 leaves it out")
     parser.add_argument("--batches", type=int, default=100, help="of a hundred requests, in the second part")
     parser.add_argument("--floor", type=float, help="least median ratio to Prism")
