@@ -61,9 +61,15 @@ def run_of(outcome: Outcome, **options: Any) -> Run:
 
 
 def report_of(
-    outcome: Outcome, status: int = 1, known: Sequence[Expectation] = (), **options: Any
+    outcome: Outcome,
+    status: int = 1,
+    known: Sequence[Expectation] = (),
+    *,
+    strict: bool = False,
+    **options: Any,
 ) -> dict[str, Any]:
-    report = data.report(run_of(outcome, **options), exit_status=status, expectations=known, today=TODAY)
+    run = run_of(outcome, **options)
+    report = data.report(run, exit_status=status, strict=strict, expectations=known, today=TODAY)
     SCHEMA.validate(report)
     return report
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -131,6 +132,19 @@ def test_a_case_of_a_report_is_sent_again_by_its_id(tmp_path: Path) -> None:
     assert case in fake.seen[-1].header("User-Agent")
 
 
+def test_a_case_sent_again_leaves_the_report_that_names_it(
+    mock: MockServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    case = ("--case", f"{SQL}/table/token/job-RUNNING/as-documented")
+    result = CliRunner().invoke(group, ["verify", *at(mock, *case)])
+
+    assert result.exit_code == 0, result.output
+    assert "Conforms to every requirement that was checked" in result.stdout
+    assert "No report files: --case writes them only with --report-dir." in result.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_case_that_does_not_exist_is_answered_with_the_nearest(mock: MockServer, tmp_path: Path) -> None:
     result = verify(tmp_path, *at(mock, "--case", f"{SQL}/table/token/job-RUNING/as-documented"))
 
@@ -176,7 +190,7 @@ def test_two_reports_are_compared_without_a_server(tmp_path: Path) -> None:
     alone = verify(tmp_path / "new", "--compare", str(tmp_path / "old" / "report.json"))
 
     for result in (after, alone):
-        assert "newly violated" in result.stdout
+        assert re.search(r"What changed .*report\.json.*:\nnewly violated: [0-9]", result.stdout)
         assert "dli-final-refused" in result.stdout
     assert (after.exit_code, alone.exit_code) == (1, 0)
 

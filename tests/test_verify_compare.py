@@ -29,7 +29,7 @@ def report(*rows: dict[str, Any], **observed: str) -> dict[str, Any]:
         "suite": {"name": "calloff", "version": "0.1.0", "catalogue": "0" * 64, "contract": {"otc-dli": "1.0.0"}},
         "date": "2030-01-31", "seed": 0, "budget": "standard", "workers": 1, "layers": ["table"], "live": False,
         "selection": {"operations": [], "requirements": [], "level": None, "case": None},
-        "seconds": 1.5, "exit_status": 0, "stopped": "",
+        "seconds": 1.5, "strict": False, "exit_status": 0, "headline": "Conforms", "stopped": "",
         "targets": [{
             "api": "otc-dli", "base_url": "http://127.0.0.1:1", "host": "127.0.0.1:1", "jobs": "provider states",
             "provider_states": "http://127.0.0.1:2", "clock_skew": 0.0, "checks_run": 1, "requests": 1, "accepted": 1,

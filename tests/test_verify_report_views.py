@@ -56,18 +56,23 @@ def test_skips_are_listed_by_reason_in_every_view() -> None:
         assert "no job today" in text, name
 
 
-def test_every_view_says_that_nothing_was_verified() -> None:
-    stopped = report_of(Outcome(), 3)
-    stopped["stopped"] = "the target was lost"
-    for name, text in views(stopped).items():
+def test_every_view_says_why_nothing_was_verified() -> None:
+    for name, text in views(report_of(Outcome(), 3, stopped="the target was lost")).items():
         assert "the target was lost" in text, name
-    assert "no cancel was ever accepted" in views(report_of(Outcome(), 3))["terminal"]
+    tried = Outcome()
+    tried.exercised["dli-auth-missing", SQL] = 1
+    assert "no cancel was ever accepted" in views(report_of(tried, 3))["terminal"]
     assert "Not verified" in views(report_of(Outcome(), 3))["HTML"]
 
 
-@pytest.mark.parametrize(("status", "words"), [(0, "Conforms"), (1, "Does not conform"), (3, "Not verified")])
-def test_the_page_says_the_verdict_first(status: int, words: str) -> None:
-    assert re.search(rf'class="verdict[^>]*>\s*{words}', html.to_html(report_of(Outcome(), status)))
+@pytest.mark.parametrize("status", [0, 1, 3])
+def test_every_view_says_the_same_verdict(status: int) -> None:
+    outcome = Outcome(violations=[violation(), violation(requirement="unknown-job-refused")])
+    report = report_of(outcome, status)
+
+    for name, text in views(report).items():
+        assert report["headline"] in re.sub(r"\s+", " ", text), name
+    assert re.search(rf'class="verdict[^>]*>{re.escape(report["headline"])}<', html.to_html(report))
 
 
 def test_hostile_text_harms_no_view() -> None:
@@ -138,7 +143,11 @@ def junit_of(report: dict[str, Any]) -> Element:
 
 def mixed_report() -> dict[str, Any]:
     outcome = Outcome(
-        violations=[violation(), violation("d", "another"), violation(requirement="dli-auth-signature")],
+        violations=[
+            violation(),
+            violation("d", "another", exchange=Exchange(request(), Response(404, (), b""))),
+            violation(requirement="dli-auth-signature"),
+        ],
         skips=[Skip("cancel-accepted", SQL, "table", "c", "no job today")],
     )
     outcome.exercised["dli-auth-token", SQL] = outcome.exercised["dli-auth-token-garbage", SQL] = 1
@@ -154,6 +163,20 @@ def test_junit_counts_what_it_lists() -> None:
     assert (suite.get("failures"), root.get("failures")) == ("1", "1")
     assert int(suite.get("skipped", "")) == len(suite.findall("testcase/skipped"))
     assert suite.get("errors") == root.get("errors") == "0"
+
+
+def test_junit_fails_what_counts_for_the_exit_status_and_tells_the_rest() -> None:
+    outcome = Outcome(violations=[violation(requirement="unknown-job-refused")])
+    loose, strict = (junit_of(report_of(outcome, status, strict=status == 1)) for status in (0, 1))
+    case = next(case for case in loose.iter("testcase") if case.get("name") == "unknown-job-refused")
+
+    assert (loose.get("failures"), strict.get("failures")) == ("0", "1")
+    assert list(loose.iter("failure")) == []
+    skipped, details = case
+    assert skipped.get("message") == (
+        "SHOULD violated, which counts with --strict only: expected a refusal, received 200"
+    )
+    assert "DELETE /v1.0/p/jobs/j" in (details.text or "")
 
 
 def test_junit_has_one_failure_for_a_requirement_that_tells_every_group() -> None:
@@ -213,11 +236,11 @@ def test_junit_tells_of_a_run_that_was_stopped() -> None:
 def test_markdown_is_a_summary() -> None:
     text = markdown.to_markdown(mixed_report())
 
-    assert text.startswith("## calloff verify: Does not conform\n")
+    assert text.startswith("## calloff verify: Does not conform: 1 MUST violated")
     assert f"| `dli-auth-missing` | MUST | `{SQL}` | a refusal | `200` (and 1 more) |" in text
     assert "known failure: `dli-auth-signature`" in text
     assert "unexpected pass: `dli-auth-token`" in text
-    assert "skipped in part or whole: no job today: `cancel-accepted`\n" in text
+    assert "skipped: no job today: `cancel-accepted`\n" in text
     assert f"| `{SQL}` | 1 | 1 | 1 | 1 | 1 |" in text
 
 
@@ -349,6 +372,46 @@ def test_a_wide_terminal_names_the_operations_above_their_columns() -> None:
     assert "1  otc-dli/cancelSqlJob\n" in re.sub(" +\n", "\n", shown_in(report, 80))
 
 
+def test_the_legend_tells_every_mark_that_occurs_and_no_other() -> None:
+    outcome = Outcome(skips=[Skip("dli-auth-missing", SQL, "table", "c", "no job today")])
+    outcome.exercised["dli-auth-missing", SQL] = outcome.exercised["dli-auth-token", SQL] = 1
+    text = shown_in(report_of(outcome, 0), 100)
+
+    assert "\nok held; ok* held, in part skipped; - not run\n" in text
+    assert re.search(r"dli-auth-missing +\| MUST +\| +ok\*", text)
+    assert "\nBAD violated; - not run\n" in shown_in(report_of(Outcome(violations=[violation()])), 100)
+
+
+def test_the_lines_of_a_long_text_stand_under_its_first() -> None:
+    text = shown_in(report_of(Outcome(violations=[violation("c", "word " * 40)])), 80)
+    (block,) = re.findall(r" expected  word.*?(?= received)", text, re.DOTALL)
+
+    _, *others = block.rstrip("\n").split("\n")
+    assert others
+    assert all(line.startswith(" " * 11 + "word") and len(line) <= 80 for line in others)
+
+
+def test_one_mistake_shows_one_request_and_the_others_in_words() -> None:
+    wrong_status = violation(
+        "d", "401 or 403", "404", exchange=Exchange(request("d"), Response(404, (), b""))
+    )
+    text = shown_in(report_of(Outcome(violations=[wrong_status, violation("c")])), 100)
+
+    assert text.count("--- dli-auth-missing") == text.count("DELETE /v1.0/p/jobs/j") == 1
+    assert text.index(" received  200") < text.index("DELETE /v1.0") < text.index(" received  404")
+
+
+def test_many_skipped_requirements_are_counted() -> None:
+    names = [f"dli-auth-{name}" for name in ("missing", "signature", "token", "token-garbage", "wrong-key")]
+    names += ["cancel-accepted", "unknown-job-refused"]
+    report = report_of(Outcome(skips=[Skip(name, SQL, "table", "c", "no job") for name in names]), 0)
+
+    assert "skipped: no job: cancel-accepted, dli-auth-missing, dli-auth-signature, dli-auth-token, " in (
+        shown_in(report, 200)
+    )
+    assert "dli-auth-token-garbage and 2 more\n" in shown_in(report, 200)
+
+
 def test_a_violation_says_what_broke_who_says_so_and_how_to_send_it_again() -> None:
     text = shown_in(mixed_report(), 200)
 
@@ -362,8 +425,10 @@ def test_a_violation_says_what_broke_who_says_so_and_how_to_send_it_again() -> N
         "DELETE /v1.0/p/jobs/j HTTP/1.1",
         "known failure, until 2030-01-31: dli-auth-signature otc-dli/*: dli-auth-signature is being worked on",
         "unexpected pass, take it out of the known failures: dli-auth-token otc-dli/*",
-        "skipped in part or whole: no job today: cancel-accepted",
-        "Does not conform.\n1 held, 1 violated, 1 known failure, 1 unexpected pass",
+        " found by  table\n",
+        "skipped: no job today: cancel-accepted",
+        "Does not conform: 1 MUST violated, 1 known failure, 1 unexpected pass, ",
+        " not checked.\n1 held, 1 violated, 1 known failure, 1 unexpected pass",
     ):
         assert words in text, words
 
@@ -410,14 +475,17 @@ def check_of(operation: str) -> Check:
     return Check("c", "table", OPERATIONS[operation], (), lambda probe: None)
 
 
-def test_progress_without_a_terminal_is_a_line_for_each_operation() -> None:
-    file = io.StringIO()
-    with progress(Console(file=file, width=100)) as tell:
-        for done, operation in enumerate([SQL, SQL, BATCH, SQL]):
-            tell(check_of(operation), done, 4)
+def test_progress_without_a_terminal_is_a_line_every_five_seconds() -> None:
+    file, now = io.StringIO(), [0.0]
+    with progress(Console(file=file, width=100), lambda: now[0]) as tell:
+        for done, second in enumerate([0, 1, 4.9, 5, 9, 20, 21]):
+            now[0] = second
+            tell(check_of(SQL if done < 4 else BATCH), done, 7)
 
     assert file.getvalue() == (
-        "otc-dli/cancelSqlJob: from check 1 of 4\notc-dli/cancelBatchJob: from check 3 of 4\n"
+        "0 of 7 checks done; now otc-dli/cancelSqlJob\n"
+        "3 of 7 checks done; now otc-dli/cancelSqlJob\n"
+        "5 of 7 checks done; now otc-dli/cancelBatchJob\n"
     )
 
 

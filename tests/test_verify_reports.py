@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -23,8 +23,8 @@ from report_support import (
 from calloff.apis import APIS
 from calloff.resources import spec_path
 from calloff.verify.checks import BUDGETS, LAYERS
-from calloff.verify.outcome import CellResult, Exchange, Outcome, Skip
-from calloff.verify.reports import data
+from calloff.verify.outcome import CellResult, Exchange, Outcome, Skip, Violation
+from calloff.verify.reports import data, words
 from calloff.verify.wire import Response
 
 
@@ -153,28 +153,153 @@ def test_a_violation_of_one_operation_is_none_of_another() -> None:
     assert Outcome(violations=[violation(operation=BATCH)]).verdict("dli-auth-missing", SQL) == "not run"
 
 
-def test_equal_violations_are_one_group_with_its_smallest_request() -> None:
+def test_one_mistake_is_told_once_with_its_smallest_request_and_the_layers_that_found_it() -> None:
     outcome = Outcome(
         violations=[
+            violation("f", "a refusal in RUNNING", layer="fuzz"),
             violation("a-long-case", received="first"),
             violation("b", received="second"),
-            violation("another-case", received="third"),
-            violation("c", "another answer"),
-            violation("d", layer="fuzz", exchange=None),
+            violation("another-case", "a refusal with 4xx", received="third"),
+            violation("m", "a refused credential", layer="model"),
         ]
     )
-    groups = row_of(report_of(outcome))["violations"]
+    (group,) = row_of(report_of(outcome))["violations"]
 
-    assert [(g["layer"], g["expected"], g["count"]) for g in groups] == [
-        ("table", "a refusal", 3),
-        ("table", "another answer", 1),
-        ("fuzz", "a refusal", 1),
+    assert group["layers"] == {"table": 3, "fuzz": 1, "model": 1}
+    assert (group["gravity"], group["count"], group["received"]) == ("acceptance", 5, "second")
+    assert group["case"] == f"{SQL}/table/b"
+    assert group["cases"] == [
+        f"{SQL}/{case}"
+        for case in ("table/b", "table/a-long-case", "table/another-case", "fuzz/f", "model/m")
     ]
-    assert groups[0]["received"] == "second"
-    assert groups[0]["case"] == f"{SQL}/table/b"
-    assert groups[0]["cases"] == [f"{SQL}/table/{case}" for case in ("a-long-case", "b", "another-case")]
-    assert "case/b" in groups[0]["request"]
-    assert groups[2]["request"] == groups[2]["response"] == ""
+    assert "case/b" in group["request"]
+
+
+def answered(status: int) -> Exchange:
+    return Exchange(request(), Response(status, (), b""))
+
+
+GRAVE_TO_SLIGHT = (
+    violation("state", "the job as it was, RUNNING", "200, then state CANCELLED"),
+    violation("accepted", "a refusal with 4xx", "200"),
+    violation("status", "a refusal with 401 or 403", "400", exchange=answered(400)),
+)
+
+
+def test_a_forbidden_cancel_is_told_before_a_wrong_status() -> None:
+    groups = row_of(report_of(Outcome(violations=list(reversed(GRAVE_TO_SLIGHT)))))["violations"]
+
+    assert [(group["gravity"], group["case"]) for group in groups] == [
+        ("state", f"{SQL}/table/state"),
+        ("acceptance", f"{SQL}/table/accepted"),
+        ("status", f"{SQL}/table/status"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("requirement", "expected", "status", "gravity"),
+    [
+        ("cancel-takes-effect", "state CANCELLED within 2 s", 200, "state"),
+        ("refusal-changes-nothing", "not state CANCELLED", 403, "state"),
+        ("bystander-untouched", "another job as it was", 200, "state"),
+        ("cancel-accepted", "an accepted cancel of a job in state RUNNING", 404, "acceptance"),
+        ("dli-auth-missing", "a refused credential", 200, "acceptance"),
+        ("secrets-not-echoed", "no secret in the answer", 200, "leak"),
+        ("dli-auth-missing", "401 or 403", 404, "status"),
+        ("no-server-fault", "no 5xx", 500, "status"),
+        ("dli-success-is-json", "JSON", 200, "form"),
+    ],
+)
+def test_a_violation_has_its_gravity(requirement: str, expected: str, status: int, gravity: str) -> None:
+    broken = violation("c", expected, requirement=requirement, exchange=answered(status))
+
+    assert row_of(report_of(Outcome(violations=[broken])), requirement)["violations"][0]["gravity"] == gravity
+
+
+def test_two_wrong_forms_are_two_groups_and_the_vague_layers_add_to_the_first() -> None:
+    form = {"requirement": "dli-error-is-json"}
+    outcome = Outcome(
+        violations=[
+            violation("f", "a body as documented", layer="fuzz", **form),
+            violation("a", "Content-Type application/json", **form),
+            violation("b", "the members error_code, error_msg", **form),
+        ]
+    )
+    groups = row_of(report_of(outcome), "dli-error-is-json")["violations"]
+
+    assert [(group["expected"], group["layers"]) for group in groups] == [
+        ("Content-Type application/json", {"table": 1, "fuzz": 1}),
+        ("the members error_code, error_msg", {"table": 1}),
+    ]
+
+
+def test_the_gravest_result_comes_first_and_a_must_before_a_should() -> None:
+    slight, must, should = (
+        violation("c", "JSON", requirement="dli-error-is-json", exchange=answered(400)),
+        violation("c", "the job as it was, FINISHED", requirement="bystander-untouched"),
+        violation("c", "the job as it was, FINISHED", requirement="refusal-changes-nothing"),
+    )
+    report = report_of(Outcome(violations=[slight, should, must]))
+
+    assert [row["requirement"] for row in words.broken(report)] == [
+        "bystander-untouched", "refusal-changes-nothing", "dli-error-is-json",
+    ]  # fmt: skip
+
+
+# ------------------------------------------------------------------ headline
+
+SHOULD = violation(requirement="unknown-job-refused")
+
+
+def headline(
+    *violations: Violation, held: Sequence[str] = ("dli-auth-token",), status: int = 0, **options: Any
+) -> str:
+    outcome = Outcome(violations=list(violations), accepted=1)
+    outcome.exercised.update({(requirement, SQL): 1 for requirement in held})
+    outcome.exercised.update({(each.requirement, SQL): 1 for each in violations})
+    # The others are not of the run, so that the sentence counts what the test is about.
+    chosen = [*held, *(each.requirement for each in violations), *options.pop("more", ())]
+    return str(report_of(outcome, status, only=chosen, **options)["headline"])
+
+
+def test_the_headline_claims_what_was_checked_and_no_more() -> None:
+    assert headline() == "Conforms to every requirement that was checked"
+    assert (
+        headline(more=["cancel-accepted"]) == "Conforms to every requirement that was checked; 1 not checked"
+    )
+    assert headline(SHOULD) == "Conforms to every MUST that was checked; 1 SHOULD violated"
+    assert headline(SHOULD, held=()) == "No MUST was checked; 1 SHOULD violated"
+    assert headline(held=(), more=["cancel-accepted"]) == "Nothing was checked; 1 not checked"
+    assert (
+        headline(violation(), known=[known("dli-auth-missing")])
+        == "Conforms to every MUST that was checked, known failures aside; 1 known failure"
+    )
+
+
+def test_the_headline_counts_what_is_broken() -> None:
+    assert headline(violation(), SHOULD, status=1) == "Does not conform: 1 MUST violated, 1 SHOULD violated"
+    assert headline(SHOULD, status=1, strict=True) == "Does not conform: 1 SHOULD violated"
+    assert headline(violation(), status=3, stopped="lost") == "Not verified: lost; 1 MUST violated"
+
+
+def test_a_whole_run_in_which_all_holds_conforms_to_every_requirement() -> None:
+    names = {row["requirement"] for row in report_of(Outcome())["results"]}
+    outcome = Outcome()
+    outcome.exercised.update({(name, SQL): 1 for name in names})
+    run = report_of(outcome, 0)
+    run["selection"]["operations"] = []
+
+    assert words.headline(run) == "Conforms to every requirement"
+    assert words.headline(run | {"layers": ["table"]}) == "Conforms to every requirement that was checked"
+    assert words.headline(run | {"live": True}) == "Conforms to every requirement that was checked"
+    run["results"][0]["skips"] = [{"reason": "no job", "count": 1, "cases": []}]
+    assert words.headline(run) == "Conforms to every requirement that was checked"
+
+
+def test_only_what_conforms_without_a_violation_is_green() -> None:
+    assert words.tone(report_of(Outcome(), 0)) == "held"
+    assert words.tone(report_of(Outcome(violations=[SHOULD]), 0)) == "skipped"
+    assert words.tone(report_of(Outcome(), 3)) == "violated"
 
 
 def test_a_group_is_shown_by_a_request_where_it_has_one() -> None:
@@ -209,8 +334,9 @@ def test_the_json_is_stable_and_readable_again() -> None:
     assert data.to_json(one) == data.to_json(two)
     assert json.loads(data.to_json(one)) == one
     assert set(one) == {
-        "format", "suite", "date", "seed", "budget", "workers", "layers", "live", "selection", "seconds", "exit_status",
-        "stopped", "targets", "totals", "requirements", "silent_points", "results", "expectations", "cells",
+        "format", "suite", "date", "seed", "budget", "workers", "layers", "live", "selection", "seconds", "strict",
+        "exit_status", "headline", "stopped", "targets", "totals", "requirements", "silent_points", "results",
+        "expectations", "cells",
     }  # fmt: skip
     assert one["format"] == 2
 

@@ -122,5 +122,6 @@ def compare_with_last(opts: Options) -> int:
     if opts.compare is None:
         raise InvalidInputError("give --mock, --base-url or --compare; see calloff verify --help")
     changes = compare(read_report(opts.compare), read_report(opts.report_dir / "report.json"))
-    standard_output().print(Text(changes.to_text()))
+    heading = f"What changed from {opts.compare} to {opts.report_dir / 'report.json'}:"
+    standard_output().print(Text(f"{heading}\n{changes.to_text()}", end=""))
     return 0

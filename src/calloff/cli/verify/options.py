@@ -70,6 +70,11 @@ class Options:
         """Tell whether a server to verify is named."""
         return self.mock or self.base_url is not None
 
+    @property
+    def writes_reports(self) -> bool:
+        """Tell whether a run writes report files; a case sent again leaves those that name it as they are."""
+        return self.case is None or _on_the_command_line("report_dir")
+
     def check(self) -> None:
         """Raise InvalidInputError where options do not go together."""
         alone = {
@@ -117,11 +122,14 @@ def _refuse_all_but(first: str, *meant: str) -> None:
     context = click.get_current_context()
     names = {parameter.name: parameter.opts[0] for parameter in context.command.params}
     for name, written in names.items():
-        given = context.get_parameter_source(name or "") is ParameterSource.COMMANDLINE
-        if given and name not in {first, *meant}:
+        if _on_the_command_line(name or "") and name not in {first, *meant}:
             raise InvalidInputError(
                 f"{names[first]} needs no server, and has no use for {written}; leave it out"
             )
+
+
+def _on_the_command_line(name: str) -> bool:
+    return click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
 _GROUPS = (
@@ -175,7 +183,11 @@ _GROUPS = (
             type=click.Choice(["table", "races", "protocol", "model", "fuzz"]),
             help="This layer; repeatable.",
         ),
-        option("--case", metavar="ID", help="Only the case of that id, as a report names it."),
+        option(
+            "--case",
+            metavar="ID",
+            help="Only the case of that id, as a report names it; no report files without --report-dir.",
+        ),
         option(
             "--budget",
             type=click.Choice(["quick", "standard", "deep"]),
@@ -219,7 +231,7 @@ _GROUPS = (
             help="Requests per second at most; 5 with --live.",
         ),
         option(
-            "--max-requests", metavar="N", type=click.IntRange(1), help="Requests at most; 500 with --live."
+            "--max-requests", metavar="N", type=click.IntRange(1), help="Requests at most; 1500 with --live."
         ),
         option(
             "--max-seconds",

@@ -36,7 +36,8 @@ def verify(opts: Options) -> int:
     known = expectations.load(opts.expectations) if opts.expectations else ()
     before = read_report(opts.compare) if opts.compare else None
     run = new_run(opts)
-    prepare_folder(opts.report_dir, "--report-dir")
+    if opts.writes_reports:
+        prepare_folder(opts.report_dir, "--report-dir")
     if opts.profile:
         prepare_folder(opts.profile.parent, "--profile")
     console = standard_output()
@@ -51,7 +52,7 @@ def verify(opts: Options) -> int:
             click.echo(f"calloff: could not verify: {error}", err=True)
             return NOT_VERIFIED
         status = run.exit_status(strict=opts.strict, expectations=known)
-        report = data.report(run, exit_status=status, expectations=known)
+        report = data.report(run, exit_status=status, strict=opts.strict, expectations=known)
         changes = compare(before, report) if before else None
         if not _write(run, report, changes, opts, console):
             return NOT_VERIFIED
@@ -72,12 +73,14 @@ def _write(
     run: Run, report: dict[str, Any], changes: Comparison | None, opts: Options, console: Console
 ) -> bool:
     """Show and write everything; tell whether every file could be written."""
-    files = {
-        opts.report_dir / "report.json": data.to_json(report),
-        opts.report_dir / "report.html": html.to_html(report),
-        opts.report_dir / "junit.xml": junit.to_junit(report),
-        opts.report_dir / "summary.md": _summary(report, changes),
-    }
+    files = {}
+    if opts.writes_reports:
+        files = {
+            opts.report_dir / "report.json": data.to_json(report),
+            opts.report_dir / "report.html": html.to_html(report),
+            opts.report_dir / "junit.xml": junit.to_junit(report),
+            opts.report_dir / "summary.md": _summary(report, changes),
+        }
     if opts.profile:
         files[opts.profile] = profile.write(run)
     written, problem = save(files)
@@ -85,7 +88,9 @@ def _write(
     with suppress(SystemExit):
         terminal.show(report, console)
         if changes is not None:
-            console.print(Text(changes.to_text()))
+            console.print(Text(f"\nWhat changed since {opts.compare}:\n{changes.to_text()}", end=""))
+        if not opts.writes_reports:
+            console.print("No report files: --case writes them only with --report-dir.")
         if written:
             console.print(f"Reports: {', '.join(map(str, written))}")
     if problem:

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from calloff.contract import read_yaml
 from calloff.verify.expectations import covering
-from calloff.verify.outcome import CUT
 from calloff.verify.redact import Redactor
+from calloff.verify.reports.violations import grouped
+from calloff.verify.reports.words import headline
 from calloff.verify.selection import wanted
 from calloff.verify.target import ProviderStates
 
@@ -25,13 +26,12 @@ if TYPE_CHECKING:
 
     from calloff.verify.engine import Run
     from calloff.verify.expectations import Expectation
-    from calloff.verify.outcome import Outcome, Violation
+    from calloff.verify.outcome import Outcome
     from calloff.verify.target import Target
 
 FORMAT_VERSION = 2
 VERDICTS = ("held", "violated", "known failure", "unexpected pass", "skipped", "not run")
 _SHOWN_CASES = 20
-_SHOWN_CHARACTERS = 8000
 # Control characters but tab and line feed, and those that change the direction of text.
 _UNSEEN = {
     number: f"\\x{number:02x}" if number < 256 else f"\\u{number:04x}"
@@ -47,11 +47,17 @@ _UNSEEN = {
 
 
 def report(
-    run: Run, *, exit_status: int, expectations: Sequence[Expectation] = (), today: date | None = None
+    run: Run,
+    *,
+    exit_status: int,
+    strict: bool = False,
+    expectations: Sequence[Expectation] = (),
+    today: date | None = None,
 ) -> dict[str, Any]:
     """Return the report of *run* as JSON-able data.
 
-    *expectations* are the known failures; whether one has expired is decided by *today*.
+    *strict* tells whether SHOULD requirements counted for *exit_status*; *expectations* are the known failures;
+    whether one has expired is decided by *today*.
     """
     day = today or date.today()
     redactor = redactor_of(run)
@@ -84,6 +90,7 @@ def report(
             "case": run.case,
         },
         "seconds": round(run.seconds, 3),
+        "strict": strict,
         "exit_status": exit_status,
         "stopped": redactor.text(run.stopped),
         "targets": [_target(target, outcome, redactor) for target, outcome in outcomes],
@@ -106,6 +113,7 @@ def report(
         "expectations": [_expectation(each, results, day) for each in expectations],
         "cells": [asdict(cell) for _, outcome in outcomes for cell in outcome.cells],
     }
+    content["headline"] = headline(content)
     return printable(content)  # type: ignore[no-any-return]
 
 
@@ -188,7 +196,7 @@ def _results(
                     "operation": operation.key,
                     "verdict": verdict,
                     "exercised": outcome.exercised[requirement.id, operation.key],
-                    "violations": _violations(outcome.violated(requirement.id, operation.key), redactor),
+                    "violations": grouped(outcome.violated(requirement.id, operation.key), redactor),
                     "skips": _skips(outcome, requirement.id, operation.key, redactor),
                     "expectation": expectation
                     and {
@@ -213,38 +221,6 @@ def _expectation(expectation: Expectation, results: Sequence[dict[str, Any]], to
         if expectation.expired(today)
         else next((outcome for outcome in outcomes if outcome in verdicts), "not verified"),
     }
-
-
-def _violations(violations: Sequence[Violation], redactor: Redactor) -> list[dict[str, Any]]:
-    """Group equal violations; the smallest request stands for its group."""
-    groups: dict[tuple[str, str], list[Violation]] = defaultdict(list)
-    for violation in violations:
-        groups[violation.layer, violation.expected].append(violation)
-    return [
-        {
-            "layer": layer,
-            "expected": _bounded(redactor.text(expected)),
-            "received": _bounded(redactor.text(smallest.received)),
-            "count": len(group),
-            "case": smallest.case_id,
-            "cases": list(dict.fromkeys(violation.case_id for violation in group))[:_SHOWN_CASES],
-            "request": _bounded(redactor.request(smallest.exchange.request)) if smallest.exchange else "",
-            "response": _bounded(redactor.response(smallest.exchange.response)) if smallest.exchange else "",
-        }
-        for (layer, expected), group in groups.items()
-        for smallest in [min(group, key=_size)]
-    ]
-
-
-def _size(violation: Violation) -> tuple[bool, int]:
-    # One that shows nothing comes last.
-    exchange = violation.exchange
-    return exchange is None, len(exchange.request.to_bytes()) if exchange else 0
-
-
-def _bounded(text: str) -> str:
-    left = len(text) - _SHOWN_CHARACTERS
-    return text if left <= 0 else f"{text[:_SHOWN_CHARACTERS]}\n{CUT} {left} characters more"
 
 
 def _skips(outcome: Outcome, requirement: str, operation: str, redactor: Redactor) -> list[dict[str, Any]]:

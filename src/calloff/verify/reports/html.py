@@ -29,7 +29,7 @@ def to_html(data: dict[str, Any]) -> str:
             verdicts=VERDICTS,
             operations=list(dict.fromkeys(row["operation"] for row in data["results"])),
             rows={(row["requirement"], row["operation"]): row for row in data["results"]},
-            broken=[row for row in data["results"] if row["violations"]],
+            broken=words.broken(data),
             heat=_heat(data),
             silent=_silent(data),
             style=style,

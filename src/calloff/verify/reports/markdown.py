@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from calloff.verify.outcome import cut
 from calloff.verify.reports.data import VERDICTS
-from calloff.verify.reports.words import headline, skip_reasons, sources, totals
+from calloff.verify.reports.words import broken, skip_reasons, sources, totals
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -40,19 +40,19 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
 
 def to_markdown(data: dict[str, Any]) -> str:
     """Return the summary of a report."""
-    lines = [f"## calloff verify: {plain(headline(data))}", "", plain(totals(data)), ""]
-    broken = [row for row in data["results"] if row["verdict"] == "violated"]
-    if broken:
+    lines = [f"## calloff verify: {plain(data['headline'])}", "", plain(totals(data)), ""]
+    violated = [row for row in broken(data) if row["verdict"] == "violated"]
+    if violated:
         lines += [
             *table(
-                ("requirement", "level", "operation", "expected", "received"), map(_row, broken[:_LISTED])
+                ("requirement", "level", "operation", "expected", "received"), map(_row, violated[:_LISTED])
             ),
             "",
         ]
-        if len(broken) > _LISTED:
-            lines += [f"and {len(broken) - _LISTED} more, in the full report", ""]
+        if len(violated) > _LISTED:
+            lines += [f"and {len(violated) - _LISTED} more, in the full report", ""]
         lines += ["What they demand:", ""]
-        for requirement in dict.fromkeys(row["requirement"] for row in broken[:_LISTED]):
+        for requirement in dict.fromkeys(row["requirement"] for row in violated[:_LISTED]):
             about = data["requirements"][requirement]
             lines.append(f"- {code(requirement)}: {plain(about['statement'])} ({plain(sources(about))})")
         lines.append("")
@@ -92,8 +92,8 @@ def _noted(data: dict[str, Any]) -> list[str]:
         for each in data["expectations"]
     ]
     lines += [
-        f"- skipped in part or whole: {plain(cut(reason))}: {', '.join(map(code, names[:_NAMED]))}"
+        f"- {'in part skipped' if in_part else 'skipped'}: {plain(cut(reason))}: {', '.join(map(code, names[:_NAMED]))}"
         f"{f' and {len(names) - _NAMED} more' if names[_NAMED:] else ''}"
-        for reason, names in list(skip_reasons(data).items())[:_LISTED]
+        for reason, in_part, names in skip_reasons(data)[:_LISTED]
     ]
     return [*lines, ""] if lines else []

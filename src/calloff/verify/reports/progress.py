@@ -1,8 +1,9 @@
-"""Show how far a run is: a bar on a terminal, else a line for each operation."""
+"""Show how far a run is: a bar on a terminal, else a line every few seconds."""
 
 from __future__ import annotations
 
 import threading
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -16,27 +17,32 @@ if TYPE_CHECKING:
     from calloff.verify.engine import Check
 
 
+_EVERY = 5.0  # seconds between two lines
+
+
 @contextmanager
-def progress(console: Console) -> Iterator[Callable[[Check, int, int], None]]:
+def progress(
+    console: Console, clock: Callable[[], float] = time.monotonic
+) -> Iterator[Callable[[Check, int, int], None]]:
     """Give what ``Run.verify`` calls before each check, with how many are done and how many there are.
 
-    It may be called by several threads.
+    It may be called by several threads. *clock* counts seconds.
     """
     if console.is_terminal and not console.is_dumb_terminal:
         with _bar(console) as show:
             yield show
         return
-    told: set[str] = set()
     lock = threading.Lock()
+    due = clock()
 
     def tell(check: Check, done: int, total: int) -> None:
+        nonlocal due
         with lock:
-            if check.operation.key in told:
+            if clock() < due:
                 return
-            told.add(check.operation.key)
-            console.print(
-                f"{check.operation.key}: from check {done + 1} of {total}", markup=False, highlight=False
-            )
+            due = clock() + _EVERY
+            line = f"{done} of {total} checks done; now {check.operation.key}"
+            console.print(line, markup=False, highlight=False)
 
     yield tell
 

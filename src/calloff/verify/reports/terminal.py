@@ -1,4 +1,4 @@
-"""Show the report in a terminal: the table of requirements by operation, then every violation, then the sum."""
+"""Show the report in a terminal: the requirements by operation, what broke them, the gravest first, then the sum."""
 
 from __future__ import annotations
 
@@ -8,26 +8,35 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from calloff.verify.reports.words import headline, skip_reasons, sources, totals
+from calloff.verify.reports.words import broken, found_by, skip_reasons, sources, tone, totals
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from rich.console import Console
 
+_IN_PART = "held, in part skipped"
+_ABSENT = "does not apply"
+# Mark and style of each verdict; the legend tells those that occur, in this order.
 _MARKS = {
     "held": ("ok", "green"),
+    _IN_PART: ("ok*", "green"),
     "violated": ("BAD", "bold red"),
     "known failure": ("known", "magenta"),
     "unexpected pass": ("ok?", "bold cyan"),
     "skipped": ("skip", "yellow"),
     "not run": ("-", "yellow"),
+    _ABSENT: ("·", "dim"),
 }
-_ABSENT = ("·", "dim")
+_STYLES = {"held": "bold green", "skipped": "bold yellow", "violated": "bold red"}
 _NOTES = {
     "known failure": "known failure, until {expires}",
     "unexpected pass": "unexpected pass, take it out of the known failures",
     "expired": "EXPIRED on {expires}, counts again",
     "not verified": "not verified in this run",
 }
+_NAMED = 5
+_LABEL = 11
 # From here on there is room for the names of operations above their columns.
 _WIDE = 120
 
@@ -35,20 +44,34 @@ _WIDE = 120
 def show(data: dict[str, Any], console: Console) -> None:
     """Print the report *data*, in plain text where the console is no terminal or wants no colour."""
     plain = not console.is_terminal or console.no_color
-    console.print(_matrix(data, wide=console.width >= _WIDE, plain=plain))
-    for row in data["results"]:
+    marks = _marks(data)
+    console.print(_matrix(data, marks, wide=console.width >= _WIDE, plain=plain))
+    seen = set(marks.values())
+    legend = [f"{mark} {meaning}" for meaning, (mark, _) in _MARKS.items() if meaning in seen]
+    console.print(Text("; ".join(legend), style="" if plain else "dim"))
+    for row in broken(data):
         if row["verdict"] == "violated":
-            for violation in row["violations"]:
-                _show_violation(row, violation, data, console)
+            _show_violated(row, data, console)
     _show_notes(data, console)
-    style = "" if plain else "bold green" if data["exit_status"] == 0 else "bold red"
-    console.print(f"{headline(data)}.", style=style, highlight=False, markup=False)
+    console.print()
+    console.print(
+        f"{data['headline']}.", style="" if plain else _STYLES[tone(data)], highlight=False, markup=False
+    )
     console.print(totals(data), highlight=False, markup=False)
 
 
-def _matrix(data: dict[str, Any], *, wide: bool, plain: bool) -> Table:
+def _marks(data: dict[str, Any]) -> dict[tuple[str, str], str]:
+    """Return what each requirement and operation is marked as, a key of _MARKS."""
+    operations = dict.fromkeys(row["operation"] for row in data["results"])
+    marks = {(name, operation): _ABSENT for name in data["requirements"] for operation in operations}
+    for row in data["results"]:
+        in_part = row["verdict"] == "held" and row["skips"]
+        marks[row["requirement"], row["operation"]] = _IN_PART if in_part else row["verdict"]
+    return marks
+
+
+def _matrix(data: dict[str, Any], marks: dict[tuple[str, str], str], *, wide: bool, plain: bool) -> Table:
     operations = list(dict.fromkeys(row["operation"] for row in data["results"]))
-    verdicts = {(row["requirement"], row["operation"]): row["verdict"] for row in data["results"]}
     heads = [operation.replace("/", "\n") for operation in operations]
     title = "Requirements by operation"
     if not wide:
@@ -70,52 +93,72 @@ def _matrix(data: dict[str, Any], *, wide: bool, plain: bool) -> Table:
     for head in heads:
         table.add_column(head, justify="center", no_wrap=True)
     for requirement, about in data["requirements"].items():
-        marks = [_MARKS.get(verdicts.get((requirement, operation), ""), _ABSENT) for operation in operations]
+        shown = [_MARKS[marks[requirement, operation]] for operation in operations]
         table.add_row(
-            requirement, about["level"], *(Text(mark, "" if plain else style) for mark, style in marks)
+            requirement, about["level"], *(Text(mark, "" if plain else style) for mark, style in shown)
         )
     return table
 
 
-def _show_violation(
-    row: dict[str, Any], violation: dict[str, Any], data: dict[str, Any], console: Console
-) -> None:
+def _show_violated(row: dict[str, Any], data: dict[str, Any], console: Console) -> None:
+    """Print what broke a requirement: the gravest group with its request, of the others what was expected."""
     about = data["requirements"][row["requirement"]]
+    first, *others = row["violations"]
     plain = not console.is_terminal or console.no_color
     head = f"{row['requirement']}  {row['operation']}"
     if plain:
         console.print(f"\n--- {head}", markup=False, highlight=False)
     else:
-        console.rule(Text(head, style="bold red"), align="left")
-    times = f"{violation['count']} times, " if violation["count"] > 1 else ""
-    for label, text in (
-        (about["level"], about["statement"]),
-        ("source", sources(about)),
-        ("expected", violation["expected"]),
-        ("received", violation["received"]),
-        ("found by", f"{violation['layer']}, {times}first in {violation['cases'][0]}"),
-        ("again", f"calloff verify … --case {violation['case']}"),
-    ):
-        # Not wrapped, since it is there to be copied.
-        wrapped = label != "again"
-        console.print(
-            Text.assemble((f"{label:>9}  ", "" if plain else "bold"), text), soft_wrap=not wrapped or None
-        )
-    if violation["request"]:
-        shown = f"\n{violation['request']}\n\n{violation['response']}\n"
+        console.print()
+        console.rule(Text(head, style="bold red"), align="left", style="red")
+    _say(about["level"], about["statement"], console)
+    _say("source", sources(about), console)
+    _show_group(first, console)
+    if first["request"]:
+        shown = f"\n{first['request']}\n\n{first['response']}\n"
         console.print(Text(shown, style="" if plain else "dim"))
+    for other in others:
+        _say("also", "", console)
+        _show_group(other, console)
+
+
+def _show_group(violation: dict[str, Any], console: Console) -> None:
+    _say("expected", violation["expected"], console)
+    _say("received", violation["received"], console)
+    _say("found by", found_by(violation), console)
+    # Not wrapped, since it is there to be copied.
+    _say("again", f"calloff verify … --case {violation['case']}", console, whole=True)
+
+
+def _say(label: str, text: str, console: Console, *, whole: bool = False) -> None:
+    """Print *text* after *label*, its further lines under the first."""
+    content = Text(text)
+    lines: Iterable[Text] = content.split("\n", allow_blank=True)
+    if not (whole or console.soft_wrap):
+        lines = content.wrap(console, max(console.width - _LABEL, 20))
+    style = "bold" if console.is_terminal and not console.no_color else ""
+    for number, line in enumerate(lines):
+        start = f"{'' if number else label:>9}  "
+        shown = Text.assemble((start, style), line)
+        shown.rstrip()
+        console.print(shown, soft_wrap=True)
 
 
 def _show_notes(data: dict[str, Any], console: Console) -> None:
     """Print what became of the known failures, and why something was skipped."""
-    for each in data["expectations"]:
-        note = _NOTES[each["outcome"]].format(expires=each["expires"])
-        console.print(
-            Text.assemble(
-                (f"{note}: ", "magenta"), f"{each['requirement']} {each['operation']}: {each['reason']}"
-            )
+    notes = [
+        (
+            _NOTES[each["outcome"]].format(expires=each["expires"]),
+            "magenta",
+            f"{each['requirement']} {each['operation']}: {each['reason']}",
         )
-    for reason, requirements in skip_reasons(data).items():
-        console.print(
-            Text.assemble(("skipped in part or whole: ", "yellow"), f"{reason}: {', '.join(requirements)}")
-        )
+        for each in data["expectations"]
+    ]
+    for reason, in_part, names in skip_reasons(data):
+        more = f" and {len(names) - _NAMED} more" if names[_NAMED:] else ""
+        about = f"{reason}: {', '.join(names[:_NAMED])}{more}"
+        notes.append(("in part skipped" if in_part else "skipped", "yellow", about))
+    if notes:
+        console.print()
+    for kind, style, about in notes:
+        console.print(Text.assemble((f"{kind}: ", style), about))
