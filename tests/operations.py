@@ -1,4 +1,4 @@
-"""The five operations as a caller sees them, synchronous and asynchronous."""
+"""The five operations, and the calls that read a state, as a caller sees them, synchronous and asynchronous."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def iam_user(url: str) -> IamPassword:
 
 @dataclass(frozen=True)
 class Case:
-    """One operation: its client, its method, good arguments, and what an acceptance looks like."""
+    """One call: its client, its method, good arguments, and what an acceptance, or a state, looks like."""
 
     key: str
     client: str
@@ -58,7 +58,7 @@ class Case:
         call: dict[str, Any] | None = None,
         **options: Any,
     ) -> CancelAccepted[Any]:
-        """Make a client, cancel one job, return the last acceptance; ``job_id`` None stands for a good one."""
+        """Make a client, call its method, return what the last call gave; ``job_id`` None stands for a good one."""
         given = self.job_id if job_id is None else job_id
         if mode == "sync":
             with self.make(mode, base_url, credentials, **options) as client:
@@ -102,3 +102,54 @@ HUAWEI_SQL = Case(
 CASES = [CI_BATCH, CI_AI, OTC_BATCH, OTC_SQL, HUAWEI_SQL]
 CI_CASES = [CI_BATCH, CI_AI]
 DLI_CASES = [OTC_BATCH, OTC_SQL, HUAWEI_SQL]
+
+
+def ci_state(job_id: str, state: str) -> bytes:
+    """Write what CI tells of a job, as its page has it."""
+    return (
+        f"<Response><JobsDetail><Code>Success</Code><Message/><JobId>{job_id}</JobId><State>{state}</State>"
+        "<CreationTime>2022-06-27T15:23:10+0800</CreationTime><StartTime>-</StartTime></JobsDetail></Response>"
+    ).encode()
+
+
+def sql_state(state: str) -> bytes:
+    """Write what DLI tells of a SQL job."""
+    return f'{{"is_success": true, "message": "", "job_id": "{UUID}", "status": "{state}"}}'.encode()
+
+
+READ_CI_BATCH = Case(
+    "tencent-ci/describeInventoryTriggerJob",
+    "TencentCiClient",
+    "inventory_trigger_job",
+    _CI,
+    CI_BATCH.job_id,
+    ci_state(CI_BATCH.job_id, "Running"),
+)
+READ_CI_AI = Case(
+    "tencent-ci/describeAiJob",
+    "TencentCiClient",
+    "ai_job",
+    _CI,
+    CI_AI.job_id,
+    ci_state(CI_AI.job_id, "Running"),
+)
+READ_OTC_BATCH = Case(
+    "otc-dli/getBatchJobState",
+    "OtcDliClient",
+    "batch_job_state",
+    _OTC,
+    UUID,
+    f'{{"id": "{UUID}", "state": "running"}}'.encode(),
+)
+READ_OTC_SQL = Case(
+    "otc-dli/getSqlJobStatus", "OtcDliClient", "sql_job_status", _OTC, UUID, sql_state("RUNNING")
+)
+READ_HUAWEI_SQL = Case(
+    "huaweicloud-dli/getSqlJobStatus",
+    "HuaweiCloudDliClient",
+    "sql_job_status",
+    _HUAWEI,
+    UUID,
+    sql_state("RUNNING"),
+)
+READING_CASES = [READ_CI_BATCH, READ_CI_AI, READ_OTC_BATCH, READ_OTC_SQL, READ_HUAWEI_SQL]

@@ -104,3 +104,12 @@ def test_each_operation_names_the_call_that_reads_the_state(operation: str, name
         row.patterns,
     )
     assert row.status.key not in OPERATIONS
+
+
+@pytest.mark.parametrize("row", OPERATIONS.values(), ids=lambda row: row.key)
+def test_the_states_that_a_job_may_be_in_equal_the_documents(row: Operation) -> None:
+    document = yaml.safe_load(spec_path(f"{row.api}-status.openapi.yaml").read_text(encoding="utf-8"))
+    described = document["paths"][row.status.path]["get"]
+
+    assert described["operationId"] == row.status.name
+    assert dict(row.status.states) == {state["state"]: state["final"] for state in described["x-job-states"]}

@@ -57,6 +57,7 @@ def test_the_first_snippet_cancels_a_job_of_the_mock() -> None:
 
     assert result.stderr == ""
     assert result.stdout.startswith("accepted ")
+    assert result.stdout.endswith("\nthe job is now CANCELLED\n")
 
 
 def post_json(url: str, data: dict[str, str]) -> dict[str, str]:

@@ -15,9 +15,9 @@ from hostile_server import Behaviour, Listener
 from operations import (
     ACCESS_KEY,
     CASES,
-    CI_CASES,
     MODES,
     OTC_SQL,
+    READING_CASES,
     SECRETS,
     TEMPORARY_KEY,
     TOKEN,
@@ -72,8 +72,12 @@ def _texts(error: BaseException, seen: set[int]) -> Iterator[str]:
     ("case", "kind"),
     [
         (case, kind)
-        for case in CASES
-        for kind in ["access key", "temporary key", *([] if case in CI_CASES else ["token", "user"])]
+        for case in [*CASES, *READING_CASES]
+        for kind in [
+            "access key",
+            "temporary key",
+            *([] if case.client == "TencentCiClient" else ["token", "user"]),
+        ]
     ],
     ids=lambda value: getattr(value, "key", value),
 )

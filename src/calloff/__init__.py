@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         UnexpectedAnswerError,
         UnreachableError,
     )
+    from calloff.states import JobState
 
     __version__: str
 
@@ -55,6 +56,7 @@ __all__ = [
     "HuaweiCloudDliClient",
     "IamPassword",
     "InvalidInputError",
+    "JobState",
     "MissingDocumentError",
     "MissingExtraError",
     "NoAnswerError",

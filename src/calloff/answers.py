@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from calloff.errors import (
     ApiError,
@@ -25,6 +25,9 @@ from calloff.errors import (
 )
 from calloff.prepare import PreparedRequest
 from calloff.transport import Answer
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
 
 _MAX_TEXT = 500
 
@@ -76,6 +79,26 @@ def parse_json(body: bytes) -> Any:
         return json.loads(body, object_pairs_hook=_members)
     except RecursionError:
         raise ValueError("the JSON is nested too deeply") from None
+
+
+def json_object(answer: Answer) -> dict[str, Any] | None:
+    """Read a body that is one object of JSON, whole and not compressed; None for any other."""
+    if not _readable(answer):
+        return None
+    try:
+        parsed = parse_json(answer.body)
+    except ValueError:
+        return None
+    return parsed if isinstance(parsed, dict) else None
+
+
+def xml_root(answer: Answer) -> Element | None:
+    """Read a body that is XML without a DTD, whole and not compressed; None for any other."""
+    return _xml_root(answer.body) if _readable(answer) else None
+
+
+def _readable(answer: Answer) -> bool:
+    return answer.complete and answer.header("Content-Encoding") in ("", "identity")
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -173,28 +196,26 @@ def _error(
 
 
 def _read_fault(answer: Answer) -> _Fault:
-    body = answer.body.lstrip(b"\xef\xbb\xbf \t\r\n")
-    if not answer.complete or answer.header("Content-Encoding") not in ("", "identity"):
-        return _Fault()
-    if body.startswith(b"<"):
-        return _xml_fault(answer.body)
-    try:
-        parsed = parse_json(answer.body)
-    except ValueError:
-        return _Fault()
-    return _json_fault(parsed) if isinstance(parsed, dict) else _Fault()
+    if answer.body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        return _xml_fault(xml_root(answer))
+    members = json_object(answer)
+    return _Fault() if members is None else _json_fault(members)
 
 
-def _xml_fault(body: bytes) -> _Fault:
-    """Read Code, Message and RequestId of ``<Error>``; COS's other members, as StringToSign, stay unread."""
+def _xml_root(body: bytes) -> Element | None:
     from defusedxml import DefusedXmlException
     from defusedxml.ElementTree import ParseError, fromstring
 
     try:
-        root = fromstring(body, forbid_dtd=True)
+        root: Element = fromstring(body, forbid_dtd=True)
     except (ParseError, DefusedXmlException, ValueError, LookupError):
-        return _Fault()
-    if root.tag != "Error":
+        return None
+    return root
+
+
+def _xml_fault(root: Element | None) -> _Fault:
+    """Read Code, Message and RequestId of ``<Error>``; COS's other members, as StringToSign, stay unread."""
+    if root is None or root.tag != "Error":
         return _Fault()
     return _Fault(*((root.findtext(name) or "").strip() for name in ("Code", "Message", "RequestId")))
 

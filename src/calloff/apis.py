@@ -25,7 +25,8 @@ _BATCH_ID = "^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-
 class StatusCall:
     """The call that reads the state of a job: a GET with the path parameters of the cancel.
 
-    It stands beside the contract, not in it: ``OPERATIONS`` holds none.
+    It stands beside the contract, not in it: ``OPERATIONS`` holds none. ``states`` says of each state that is
+    documented whether it is final.
     """
 
     api: ApiName
@@ -33,6 +34,7 @@ class StatusCall:
     path: str
     job_parameter: str
     patterns: Mapping[str, str]
+    states: Mapping[str, bool]
     method: str = "GET"
     query: str = ""
 
@@ -77,12 +79,24 @@ class Api:
     operations: Mapping[str, Operation]
 
 
-# Name and path of the call that reads the state, by the operation that it belongs to.
+def _states(*, passing: str, final: str) -> Mapping[str, bool]:
+    return MappingProxyType(dict.fromkeys(passing.split(), False) | dict.fromkeys(final.split(), True))
+
+
+_CI_STATES = _states(passing="Submitted Running Pause", final="Success Failed Cancel")
+_BATCH_STATES = _states(passing="starting running recovering", final="success dead")
+_SQL_STATES = _states(passing="LAUNCHING RUNNING SCALING", final="FINISHED FAILED CANCELLED")
+
+# Name and path of the call that reads the state, and the states, by the operation that it belongs to.
 _STATUS_CALLS = {
-    "cancelInventoryTriggerJob": ("describeInventoryTriggerJob", "/inventorytriggerjob/{jobId}"),
-    "cancelAiJob": ("describeAiJob", "/ai_jobs/{jobId}"),
-    "cancelBatchJob": ("getBatchJobState", "/v2.0/{project_id}/batches/{batch_id}/state"),
-    "cancelSqlJob": ("getSqlJobStatus", "/v1.0/{project_id}/jobs/{job_id}/status"),
+    "cancelInventoryTriggerJob": (
+        "describeInventoryTriggerJob",
+        "/inventorytriggerjob/{jobId}",
+        _CI_STATES,
+    ),
+    "cancelAiJob": ("describeAiJob", "/ai_jobs/{jobId}", _CI_STATES),
+    "cancelBatchJob": ("getBatchJobState", "/v2.0/{project_id}/batches/{batch_id}/state", _BATCH_STATES),
+    "cancelSqlJob": ("getSqlJobStatus", "/v1.0/{project_id}/jobs/{job_id}/status", _SQL_STATES),
 }
 
 
@@ -91,7 +105,8 @@ def _operation(
 ) -> tuple[str, Operation]:
     job_parameter = next(key for key in patterns if key != "project_id")
     allowed = MappingProxyType(patterns)
-    status = StatusCall(api, *_STATUS_CALLS[name], job_parameter, allowed)
+    status_name, status_path, states = _STATUS_CALLS[name]
+    status = StatusCall(api, status_name, status_path, job_parameter, allowed, states)
     return name, Operation(api, name, method, path, query, job_parameter, allowed, status)
 
 

@@ -2,8 +2,9 @@
 
     with OtcDliClient(region="eu-de", project_id="…", credentials=AccessKey("…", "…")) as client:
         client.cancel_sql_job("…")
+        client.sql_job_status("…").state
 
-Accepted is not cancelled: a method that returns says that the service took the request. Read the state of the
+Accepted is not cancelled: a cancel that returns says that the service took the request. Read the state of the
 job to know more. Nothing is sent twice, but for one case: a token of IAM that the gateway calls ended is
 renewed once, and the request, which was refused, is sent again.
 """
@@ -15,8 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Self, TypedDict, TypeVar, Unpack, cast
 
-from calloff.answers import clean, parse_json, problem, redacted, refusal, request_id, token_ended
-from calloff.apis import APIS, ApiName, Operation
+from calloff.answers import clean, json_object, problem, redacted, refusal, request_id, token_ended
+from calloff.apis import APIS, ApiName, Operation, StatusCall
 from calloff.credentials import (
     AccessKey,
     DliCredential,
@@ -37,6 +38,7 @@ from calloff.prepare import (
     prepare,
     public_endpoint,
 )
+from calloff.states import JobState, read_state
 from calloff.transport import (
     Answer,
     AsyncHttpTransport,
@@ -56,6 +58,8 @@ _MAX_TIMEOUT = 86400.0
 
 
 AnswerModel = TypeVar("AnswerModel")
+CallKind = TypeVar("CallKind", Operation, StatusCall)
+Outcome = TypeVar("Outcome")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +98,17 @@ class ClientOptions(TypedDict, total=False):
 
 
 @dataclass(frozen=True, slots=True)
-class _Call:
+class _Call(Generic[CallKind]):
     """One checked call: operation, job, path parameters, and the moment at which it must have ended."""
 
-    operation: Operation
+    operation: CallKind
     job_id: str
     ids: dict[str, str]
     deadline: float
+
+
+# Reads the answer to a call: what a method returns, or the error that it raises.
+_Reader = Callable[[_Call[CallKind], PreparedRequest, Answer], Outcome | ApiError]
 
 
 class _Core:
@@ -151,15 +159,14 @@ class _Core:
         schemes = {self.endpoint.scheme, self.token_source.endpoint.scheme if self.token_source else ""}
         self.tls = tls_context(verify) if "https" in schemes or verify is not None else None
 
-    def call(self, name: str, job_id: str, timeout: float | None) -> _Call:
+    def call(self, operation: CallKind, job_id: str, timeout: float | None) -> _Call[CallKind]:
         """Check one call before anything is fetched for it; its deadline begins to run."""
         seconds = self.timeout if timeout is None else _checked_timeout(timeout)
-        operation = self.api.operations[name]
         parameter = operation.job_parameter
         ids = {**self.ids, parameter: checked(parameter, job_id, operation.patterns[parameter])}
         return _Call(operation, job_id, ids, time.monotonic() + seconds)
 
-    def prepare(self, call: _Call, token: Token | None) -> PreparedRequest:
+    def prepare(self, call: _Call[CallKind], token: Token | None) -> PreparedRequest:
         """Prepare one call, signed for this moment, or with ``token`` where the credential is a user."""
         # A user always comes with a source of tokens, so here it has a token.
         credential = token or cast("SigningCredential", self.credential)
@@ -167,8 +174,14 @@ class _Core:
             call.operation, call.ids, endpoint=self.endpoint, credential=credential, now=self.clock()
         )
 
+    def state(self, call: _Call[StatusCall], request: PreparedRequest, answer: Answer) -> JobState | ApiError:
+        """Read an answer to the call that reads a job's state: the state, or the error to raise."""
+        if answer.status != 200:
+            return problem(request, answer, now=self.clock())
+        return read_state(call.operation, call.job_id, request, answer)
+
     def outcome(
-        self, call: _Call, request: PreparedRequest, answer: Answer
+        self, call: _Call[Operation], request: PreparedRequest, answer: Answer
     ) -> CancelAccepted[Any] | ApiError:
         """Read an answer: the acceptance, or the error to raise."""
         if answer.status != 200:
@@ -176,7 +189,7 @@ class _Core:
         members: dict[str, Any] | None = None
         if answer.body:
             # An acceptance of CI has no body: whatever this is, CI did not write it.
-            members = None if self.api.name == "tencent-ci" else _json_object(answer)
+            members = None if self.api.name == "tencent-ci" else json_object(answer)
             if members is None:
                 why = "the body is not the documented one"
                 return refusal(UnexpectedAnswerError, request, answer, why, {})
@@ -200,16 +213,6 @@ def _checked_timeout(timeout: float) -> float:
             f"timeout must be above 0 and at most {_MAX_TIMEOUT:g} seconds; got {timeout}"
         )
     return float(timeout)
-
-
-def _json_object(answer: Answer) -> dict[str, Any] | None:
-    if not answer.complete or answer.header("Content-Encoding") not in ("", "identity"):
-        return None
-    try:
-        parsed = parse_json(answer.body)
-    except ValueError:
-        return None
-    return parsed if isinstance(parsed, dict) else None
 
 
 def _redact(members: dict[str, Any], secrets: tuple[str, ...]) -> None:
@@ -281,14 +284,22 @@ class _Client:
         return f"{type(self).__name__}({self._core.endpoint.host_header})"
 
     def _cancel(self, name: str, job_id: str, timeout: float | None) -> CancelAccepted[Any]:
+        call = self._core.call(self._core.api.operations[name], job_id, timeout)
+        return self._run(call, self._core.outcome)
+
+    def _read(self, name: str, job_id: str, timeout: float | None) -> JobState:
+        """Read the state of a job that the operation ``name`` would cancel."""
+        call = self._core.call(self._core.api.operations[name].status, job_id, timeout)
+        return self._run(call, self._core.state)
+
+    def _run(self, call: _Call[CallKind], read: _Reader[CallKind, Outcome]) -> Outcome:
         core, tokens = self._core, self._tokens
-        call = core.call(name, job_id, timeout)
         token = tokens.get(deadline=call.deadline) if tokens else None
         request = core.prepare(call, token)
-        outcome = core.outcome(call, request, self._sender.send(request, deadline=call.deadline))
+        outcome = read(call, request, self._sender.send(request, deadline=call.deadline))
         if tokens and token_ended(outcome):
             request = core.prepare(call, tokens.get(deadline=call.deadline, refused=token))
-            outcome = core.outcome(call, request, self._sender.send(request, deadline=call.deadline))
+            outcome = read(call, request, self._sender.send(request, deadline=call.deadline))
         return _result(outcome)
 
 
@@ -315,18 +326,26 @@ class _AsyncClient:
         return f"{type(self).__name__}({self._core.endpoint.host_header})"
 
     async def _cancel(self, name: str, job_id: str, timeout: float | None) -> CancelAccepted[Any]:
+        call = self._core.call(self._core.api.operations[name], job_id, timeout)
+        return await self._run(call, self._core.outcome)
+
+    async def _read(self, name: str, job_id: str, timeout: float | None) -> JobState:
+        """Read the state of a job that the operation ``name`` would cancel."""
+        call = self._core.call(self._core.api.operations[name].status, job_id, timeout)
+        return await self._run(call, self._core.state)
+
+    async def _run(self, call: _Call[CallKind], read: _Reader[CallKind, Outcome]) -> Outcome:
         core, tokens = self._core, self._tokens
-        call = core.call(name, job_id, timeout)
         token = await tokens.get(deadline=call.deadline) if tokens else None
         request = core.prepare(call, token)
-        outcome = core.outcome(call, request, await self._sender.send(request, deadline=call.deadline))
+        outcome = read(call, request, await self._sender.send(request, deadline=call.deadline))
         if tokens and token_ended(outcome):
             request = core.prepare(call, await tokens.get(deadline=call.deadline, refused=token))
-            outcome = core.outcome(call, request, await self._sender.send(request, deadline=call.deadline))
+            outcome = read(call, request, await self._sender.send(request, deadline=call.deadline))
         return _result(outcome)
 
 
-def _result(outcome: CancelAccepted[Any] | ApiError) -> CancelAccepted[Any]:
+def _result(outcome: Outcome | ApiError) -> Outcome:
     if isinstance(outcome, ApiError):
         raise outcome
     return outcome
@@ -353,7 +372,7 @@ def _dli(
 
 
 class TencentCiClient(_Client):
-    """Cancels jobs of Tencent Cloud CI.
+    """Cancels jobs of Tencent Cloud CI, and reads their states.
 
     ``bucket`` is the full name, ``<name>-<APPID>``; ``region`` a code such as ``ap-beijing``.
 
@@ -372,13 +391,21 @@ class TencentCiClient(_Client):
         """Cancel a batch data-processing job; raise CalloffError otherwise."""
         return self._cancel("cancelInventoryTriggerJob", job_id, timeout)
 
+    def inventory_trigger_job(self, job_id: str, *, timeout: float | None = None) -> JobState:
+        """Read the state of a batch data-processing job; raise CalloffError otherwise."""
+        return self._read("cancelInventoryTriggerJob", job_id, timeout)
+
     def cancel_ai_job(self, job_id: str, *, timeout: float | None = None) -> CancelAccepted[None]:
         """Cancel an AI content-recognition job that has not begun; raise CalloffError otherwise."""
         return self._cancel("cancelAiJob", job_id, timeout)
 
+    def ai_job(self, job_id: str, *, timeout: float | None = None) -> JobState:
+        """Read the state of an AI content-recognition job; raise CalloffError otherwise."""
+        return self._read("cancelAiJob", job_id, timeout)
+
 
 class OtcDliClient(_Client):
-    """Cancels jobs of Open Telekom Cloud DLI.
+    """Cancels jobs of Open Telekom Cloud DLI, and reads their states.
 
     ``region`` is a code such as ``eu-de``, ``project_id`` the id of the region's project.
 
@@ -397,13 +424,21 @@ class OtcDliClient(_Client):
         """Cancel a Spark batch job, which then ends as ``dead``; raise CalloffError otherwise."""
         return self._cancel("cancelBatchJob", batch_id, timeout)
 
+    def batch_job_state(self, batch_id: str, *, timeout: float | None = None) -> JobState:
+        """Read the state of a Spark batch job; raise CalloffError otherwise."""
+        return self._read("cancelBatchJob", batch_id, timeout)
+
     def cancel_sql_job(self, job_id: str, *, timeout: float | None = None) -> CancelAccepted[SqlCancelResult]:
         """Cancel a SQL job; raise CalloffError otherwise."""
         return self._cancel("cancelSqlJob", job_id, timeout)
 
+    def sql_job_status(self, job_id: str, *, timeout: float | None = None) -> JobState:
+        """Read the state of a SQL job; raise CalloffError otherwise."""
+        return self._read("cancelSqlJob", job_id, timeout)
+
 
 class HuaweiCloudDliClient(_Client):
-    """Cancels jobs of Huawei Cloud DLI.
+    """Cancels jobs of Huawei Cloud DLI, and reads their states.
 
     ``region`` is a code such as ``cn-north-4``, ``project_id`` the id of the region's project.
 
@@ -422,6 +457,10 @@ class HuaweiCloudDliClient(_Client):
         """Cancel a SQL job; raise CalloffError otherwise."""
         return self._cancel("cancelSqlJob", job_id, timeout)
 
+    def sql_job_status(self, job_id: str, *, timeout: float | None = None) -> JobState:
+        """Read the state of a SQL job; raise CalloffError otherwise."""
+        return self._read("cancelSqlJob", job_id, timeout)
+
 
 class AsyncTencentCiClient(_AsyncClient):
     """Cancels jobs of Tencent Cloud CI, asynchronously; see its synchronous twin."""
@@ -437,9 +476,17 @@ class AsyncTencentCiClient(_AsyncClient):
         """Cancel a batch data-processing job; raise CalloffError otherwise."""
         return await self._cancel("cancelInventoryTriggerJob", job_id, timeout)
 
+    async def inventory_trigger_job(self, job_id: str, *, timeout: float | None = None) -> JobState:
+        """Read the state of a batch data-processing job; raise CalloffError otherwise."""
+        return await self._read("cancelInventoryTriggerJob", job_id, timeout)
+
     async def cancel_ai_job(self, job_id: str, *, timeout: float | None = None) -> CancelAccepted[None]:
         """Cancel an AI content-recognition job that has not begun; raise CalloffError otherwise."""
         return await self._cancel("cancelAiJob", job_id, timeout)
+
+    async def ai_job(self, job_id: str, *, timeout: float | None = None) -> JobState:
+        """Read the state of an AI content-recognition job; raise CalloffError otherwise."""
+        return await self._read("cancelAiJob", job_id, timeout)
 
 
 class AsyncOtcDliClient(_AsyncClient):
@@ -456,11 +503,19 @@ class AsyncOtcDliClient(_AsyncClient):
         """Cancel a Spark batch job, which then ends as ``dead``; raise CalloffError otherwise."""
         return await self._cancel("cancelBatchJob", batch_id, timeout)
 
+    async def batch_job_state(self, batch_id: str, *, timeout: float | None = None) -> JobState:
+        """Read the state of a Spark batch job; raise CalloffError otherwise."""
+        return await self._read("cancelBatchJob", batch_id, timeout)
+
     async def cancel_sql_job(
         self, job_id: str, *, timeout: float | None = None
     ) -> CancelAccepted[SqlCancelResult]:
         """Cancel a SQL job; raise CalloffError otherwise."""
         return await self._cancel("cancelSqlJob", job_id, timeout)
+
+    async def sql_job_status(self, job_id: str, *, timeout: float | None = None) -> JobState:
+        """Read the state of a SQL job; raise CalloffError otherwise."""
+        return await self._read("cancelSqlJob", job_id, timeout)
 
 
 class AsyncHuaweiCloudDliClient(_AsyncClient):
@@ -476,3 +531,7 @@ class AsyncHuaweiCloudDliClient(_AsyncClient):
     ) -> CancelAccepted[HuaweiCloudSqlCancelResult]:
         """Cancel a SQL job; raise CalloffError otherwise."""
         return await self._cancel("cancelSqlJob", job_id, timeout)
+
+    async def sql_job_status(self, job_id: str, *, timeout: float | None = None) -> JobState:
+        """Read the state of a SQL job; raise CalloffError otherwise."""
+        return await self._read("cancelSqlJob", job_id, timeout)

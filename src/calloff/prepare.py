@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 
-from calloff.apis import Api, ApiName, Operation
+from calloff.apis import Api, ApiName, Operation, StatusCall
 from calloff.credentials import KeyCredential, SigningCredential, TemporaryKey, Token
 from calloff.errors import InvalidInputError
 from calloff.signing import qsign, sdk_hmac
@@ -130,14 +130,14 @@ def checked(name: str, value: str, pattern: str) -> str:
 
 
 def prepare(
-    operation: Operation,
+    operation: Operation | StatusCall,
     ids: Mapping[str, str],
     *,
     endpoint: Endpoint,
     credential: SigningCredential,
     now: float,
 ) -> PreparedRequest:
-    """Prepare the cancel of one job.
+    """Prepare the cancel of one job, or the call that reads its state.
 
     Args:
         operation: what to call.
@@ -154,7 +154,7 @@ def prepare(
     for name, pattern in operation.patterns.items():
         path = path.replace(f"{{{name}}}", checked(name, ids[name], pattern))
     target = f"{endpoint.prefix}{path}?{operation.query}" if operation.query else f"{endpoint.prefix}{path}"
-    headers: _Headers = (("Host", endpoint.host_header), *_COMMON, *_FIXED[operation.api])
+    headers: _Headers = (("Host", endpoint.host_header), *_COMMON, *_FIXED[operation.api, operation.method])
     if isinstance(credential, Token):
         if operation.api == "tencent-ci":
             raise InvalidInputError("tencent-ci takes an AccessKey or a TemporaryKey, not a Token")
@@ -171,7 +171,7 @@ def prepare(
             secrets += (credential.token,)
         request = SignableRequest(operation.method, target, headers)
         if operation.api == "tencent-ci":
-            authorization = _sign_ci(request, credential, now)
+            authorization = _sign_ci(request, credential, now, operation.query)
         else:
             authorization = _sign_dli(request, credential)
         headers += (("Authorization", authorization),)
@@ -191,11 +191,15 @@ def prepare(
 _Headers = tuple[tuple[str, str], ...]
 # No encoding is asked for, so an answer is as large as it arrives.
 _COMMON: _Headers = (("User-Agent", "calloff"), ("Accept-Encoding", "identity"))
-_FIXED: Mapping[str, _Headers] = {
-    "tencent-ci": (("Content-Length", "0"),),
-    "otc-dli": (),
-    # Mandatory at Huawei Cloud even without a body (HW-21, Content-Type), at OTC only with one.
-    "huaweicloud-dli": (("Content-Type", "application/json"),),
+# Mandatory at Huawei Cloud even without a body (HW-21, Content-Type), at OTC only with one.
+_HUAWEI: _Headers = (("Content-Type", "application/json"),)
+_FIXED: Mapping[tuple[str, str], _Headers] = {
+    ("tencent-ci", "PUT"): (("Content-Length", "0"),),
+    ("tencent-ci", "GET"): (),
+    ("otc-dli", "DELETE"): (),
+    ("otc-dli", "GET"): (),
+    ("huaweicloud-dli", "DELETE"): _HUAWEI,
+    ("huaweicloud-dli", "GET"): _HUAWEI,
 }
 _SECURITY_TOKEN = {
     "tencent-ci": "x-ci-security-token",
@@ -212,7 +216,7 @@ def _signed_headers(request: SignableRequest) -> list[str]:
     return [name.lower() for name, _ in request.headers if name.lower() in _SIGNED]
 
 
-def _sign_ci(request: SignableRequest, key: KeyCredential, now: float) -> str:
+def _sign_ci(request: SignableRequest, key: KeyCredential, now: float, parameter: str) -> str:
     start = int(now) - CLOCK_TOLERANCE
     return qsign.sign(
         request,
@@ -221,7 +225,7 @@ def _sign_ci(request: SignableRequest, key: KeyCredential, now: float) -> str:
         start=start,
         end=start + CLOCK_TOLERANCE + SIGNATURE_LIFETIME,
         signed_headers=_signed_headers(request),
-        signed_parameters=("cancel",),
+        signed_parameters=(parameter,) if parameter else (),
     )
 
 
