@@ -269,6 +269,24 @@ def test_the_page_never_scrolls_sideways(browser: Browser, file: Path, width: in
     opened.context.close()
 
 
+def test_a_narrow_page_shows_each_question_in_its_width(browser: Browser, file: Path) -> None:
+    opened = Opened(browser, file, width=400)
+    table = opened.page.locator("table[aria-labelledby=silent]")
+
+    assert table.locator("th .statement").first.is_visible()
+    assert table.evaluate("table => table.parentElement.scrollWidth <= table.parentElement.clientWidth")
+    opened.context.close()
+
+
+def test_a_wide_page_gives_statements_the_width_of_their_column(wide: Opened) -> None:
+    widths = wide.page.evaluate(
+        """[...document.querySelectorAll("table[aria-labelledby=matrix] .statement")].map(
+             s => s.getBoundingClientRect().width / s.parentElement.getBoundingClientRect().width)"""
+    )
+
+    assert min(widths) > 0.9
+
+
 # Relative luminance and contrast ratio, https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio
 CONTRAST = """() => {
   const rgb = color => color.match(/[\\d.]+/g).map(Number);

@@ -412,6 +412,16 @@ def test_many_skipped_requirements_are_counted() -> None:
     assert "dli-auth-token-garbage and 2 more\n" in shown_in(report, 200)
 
 
+def test_what_was_skipped_in_part_is_marked_and_counted() -> None:
+    outcome = Outcome(skips=[Skip("cancel-accepted", SQL, "table", "c", "no job today")])
+    outcome.exercised["cancel-accepted", SQL] = 1
+    report = report_of(outcome, 0)
+
+    assert "in part skipped: no job today: 1 requirement\n" in shown_in(report, 100)
+    assert ">held*</td>" in html.to_html(report)
+    assert 'href="#skips"' in html.to_html(report)
+
+
 def test_a_violation_says_what_broke_who_says_so_and_how_to_send_it_again() -> None:
     text = shown_in(mixed_report(), 200)
 

@@ -116,7 +116,8 @@ def _show_violated(row: dict[str, Any], data: dict[str, Any], console: Console) 
     _show_group(first, console)
     if first["request"]:
         shown = f"\n{first['request']}\n\n{first['response']}\n"
-        console.print(Text(shown, style="" if plain else "dim"))
+        # As it was sent: whoever copies it gets no line end that was not there.
+        console.print(Text(shown, style="" if plain else "dim"), soft_wrap=True)
     for other in others:
         _say("also", "", console)
         _show_group(other, console)
@@ -131,34 +132,40 @@ def _show_group(violation: dict[str, Any], console: Console) -> None:
 
 
 def _say(label: str, text: str, console: Console, *, whole: bool = False) -> None:
-    """Print *text* after *label*, its further lines under the first."""
-    content = Text(text)
-    lines: Iterable[Text] = content.split("\n", allow_blank=True)
-    if not (whole or console.soft_wrap):
-        lines = content.wrap(console, max(console.width - _LABEL, 20))
+    """Print *text* after *label*, its further lines under the first; *whole* leaves each in one."""
     style = "bold" if console.is_terminal and not console.no_color else ""
+    _hang(Text(f"{label:>9}  ", style), Text(text), " " * _LABEL, console, whole=whole)
+
+
+def _hang(start: Text, text: Text, indent: str, console: Console, *, whole: bool = False) -> None:
+    """Print *text*, its first line after *start*, which is no longer than *indent*, the others after *indent*."""
+    lines: Iterable[Text] = text.split("\n", allow_blank=True)
+    if not (whole or console.soft_wrap):
+        lines = text.wrap(console, max(console.width - len(indent), 20))
     for number, line in enumerate(lines):
-        start = f"{'' if number else label:>9}  "
-        shown = Text.assemble((start, style), line)
+        shown = Text.assemble(indent if number else start, line)
         shown.rstrip()
         console.print(shown, soft_wrap=True)
 
 
 def _show_notes(data: dict[str, Any], console: Console) -> None:
     """Print what became of the known failures, and why something was skipped."""
-    notes = [
-        (
-            _NOTES[each["outcome"]].format(expires=each["expires"]),
-            "magenta",
-            f"{each['requirement']} {each['operation']}: {each['reason']}",
-        )
-        for each in data["expectations"]
-    ]
+    notes = []
+    for each in data["expectations"]:
+        kind = _NOTES[each["outcome"]].format(expires=each["expires"])
+        notes.append((kind, "magenta", f"{each['requirement']} {each['operation']}: {each['reason']}"))
     for reason, in_part, names in skip_reasons(data):
-        more = f" and {len(names) - _NAMED} more" if names[_NAMED:] else ""
-        about = f"{reason}: {', '.join(names[:_NAMED])}{more}"
+        # The table marks what was skipped in part, which is often nearly all.
+        listed = [] if in_part else names[:_NAMED]
+        about = f"{reason}: {_and_more(listed, len(names) - len(listed))}"
         notes.append(("in part skipped" if in_part else "skipped", "yellow", about))
     if notes:
         console.print()
     for kind, style, about in notes:
-        console.print(Text.assemble((f"{kind}: ", style), about))
+        _hang(Text(), Text.assemble((f"{kind}: ", style), about), "  ", console)
+
+
+def _and_more(names: list[str], left: int) -> str:
+    if names:
+        return ", ".join(names) + (f" and {left} more" if left else "")
+    return f"{left} requirement{'s' if left > 1 else ''}"
