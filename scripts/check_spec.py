@@ -86,6 +86,7 @@ OPERATIONS: dict[str, dict[str, tuple[str, str]]] = {
         "addDisturbance": ("post", "/control/disturbances"),
         "clearDisturbances": ("delete", "/control/disturbances"),
         "removeDisturbance": ("delete", "/control/disturbances/{id}"),
+        "listJobs": ("get", "/control/jobs"),
         "listRequests": ("get", "/control/journal"),
         "clearJournal": ("delete", "/control/journal"),
         "getHealth": ("get", "/healthz"),

@@ -68,6 +68,7 @@ def test_the_control_interface_and_the_ca_are_announced_in_words(
     rows = {line.split()[0]: line.split()[-1] for line in text.splitlines() if line.strip()}
     assert rows["control"].startswith("https://127.0.0.1:")
     assert rows["control"].endswith("/control")
+    assert rows["page"].startswith("https://127.0.0.1:")
     assert Path(rows["CA"]).is_file()
 
 

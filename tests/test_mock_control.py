@@ -15,6 +15,7 @@ from mock_calls import CI, DLI, Caller
 from calloff.contract import read_yaml
 from calloff.mock.disturbances import KINDS, Disturbance
 from calloff.mock.journal import LENGTH
+from calloff.mock.origin import foreign_origin
 from calloff.mock.server import run_embedded
 
 if TYPE_CHECKING:
@@ -271,3 +272,135 @@ def test_every_port_says_that_it_is_well(caller: Caller) -> None:
         assert (head.status_code, head.content) == (200, b"")
         assert caller.client.put(f"{base}/healthz").status_code != 200
     assert call(caller, "GET", "/healthz")[0] == 200
+
+
+# --------------------------------------------------------------------------------------------------- the jobs
+
+
+def test_the_jobs_are_listed_with_their_states(caller: Caller) -> None:
+    first, second = caller.job(DLI), caller.job(DLI)
+    began = call(caller, "GET", "/control/jobs")[1]["now"]
+    caller.cancel(first)
+    status, told = call(caller, "GET", "/control/jobs?api=otc-dli&operation=*SqlJob")
+    assert status == 200
+    assert told["operations"] == [
+        {
+            "api": "otc-dli",
+            "operation": "cancelSqlJob",
+            "total": 2,
+            "counted": 2,
+            "states": {
+                "LAUNCHING": 0,
+                "RUNNING": 1,
+                "SCALING": 0,
+                "FINISHED": 0,
+                "FAILED": 0,
+                "CANCELLED": 1,
+            },
+        }
+    ]
+    newer, older = told["jobs"]
+    assert (newer["id"], newer["state"], newer["cancellable"]) == (second.id, "RUNNING", True)
+    assert (older["id"], older["state"], older["cancellable"]) == (first.id, "CANCELLED", False)
+    assert older["owner"] == "self"
+    assert older["owner_id"] == first.parameters["project_id"]
+    assert newer["since"] <= began <= older["since"] <= told["now"]
+
+
+def test_jobs_can_be_searched(caller: Caller) -> None:
+    for operation in (CI, DLI):
+        caller.cancel(caller.job(operation))
+        caller.job(operation)
+
+    def states(query: str) -> list[str]:
+        return [job["state"] for job in call(caller, "GET", f"/control/jobs?{query}")[1]["jobs"]]
+
+    assert states("") == ["Submitted", "Cancel", "RUNNING", "CANCELLED"]
+    assert states("limit=1") == ["Submitted", "RUNNING"]
+    assert states("state=CANC*") == ["CANCELLED"]
+    assert states("api=tencent-ci&limit=1000") == ["Submitted", "Cancel"]
+    assert states("operation=cancelBatchJob") == []
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=1001", "limit=x", "status=200", "case=x", "x"])
+def test_a_search_for_jobs_that_makes_no_sense_is_refused(caller: Caller, query: str) -> None:
+    status, told = call(caller, "GET", f"/control/jobs?{query}")
+    assert status == 400
+    assert "Expected api, operation, state or limit (1 to 1000)" in told["error"]
+
+
+# ------------------------------------------------------------------------------------- pages of other sites
+
+CHANGES = [
+    ("DELETE", "/control"),
+    ("POST", "/control/disturbances"),
+    ("DELETE", "/control/disturbances"),
+    ("DELETE", "/control/disturbances/1"),
+    ("DELETE", "/control/journal"),
+]
+
+
+def asked(caller: Caller, method: str, path: str, **headers: str) -> httpx.Response:
+    base = caller.control.removesuffix("/control")
+    content = b'{"kind": "close"}' if method == "POST" else None
+    return caller.client.request(method, base + path, headers=headers, content=content)
+
+
+@pytest.mark.parametrize(("method", "path"), CHANGES)
+@pytest.mark.parametrize("origin", ["https://site.example", "null", "http://127.0.0.1:1", "", "http://["])
+def test_a_page_of_another_site_changes_nothing(caller: Caller, method: str, path: str, origin: str) -> None:
+    job = caller.job(DLI)
+    caller.cancel(job)
+    answer = asked(caller, method, path, Origin=origin)
+    assert answer.status_code == 403
+    assert set(answer.json()) == {"error"}
+    assert "access-control-allow-origin" not in answer.headers
+    assert caller.state(job) == "CANCELLED"
+    assert len(caller.journal()) == 1
+    assert [one.disturbance.kind for one in caller.server.disturbances.all()] == ["latency"]
+
+
+def test_the_refusal_is_the_documented_one(caller: Caller) -> None:
+    answer = asked(caller, "DELETE", "/control", Origin="https://site.example")
+    told = DOCUMENT["components"]["responses"]["ForeignOrigin"]["content"]["application/json"]["examples"]
+    assert answer.json() == told["otherSite"]["value"]
+    for method, path in CHANGES:
+        template = path.replace("/1", "/{id}")
+        assert "403" in DOCUMENT["paths"][template][method.lower()]["responses"]
+
+
+def test_a_site_whose_name_leads_here_changes_nothing(caller: Caller) -> None:
+    answer = asked(caller, "DELETE", "/control", Origin="http://site.example", Host="site.example")
+    assert answer.status_code == 403
+    assert "The name site.example could be anybody's" in answer.json()["error"]
+
+
+def test_a_page_of_another_site_makes_no_jobs_either(caller: Caller) -> None:
+    states = caller.server.announcement["provider_states_url"]
+    wanted = {"api": "otc-dli", "operation": "cancelSqlJob", "state": "RUNNING", "owner": "self"}
+    answer = caller.client.post(f"{states}/jobs", json=wanted, headers={"Origin": "https://site.example"})
+    assert answer.status_code == 403
+    assert call(caller, "GET", "/control/jobs")[1]["jobs"] == []
+
+
+@pytest.mark.parametrize("name", ["127.0.0.1", "localhost", "mock.localhost", "[::1]", "192.168.7.7"])
+def test_the_own_page_may_change_things(caller: Caller, name: str) -> None:
+    answer = asked(caller, "POST", "/control/disturbances", Origin=f"http://{name}:8600", Host=f"{name}:8600")
+    assert answer.status_code == 201
+
+
+def test_a_program_may_call_the_server_by_any_name(caller: Caller) -> None:
+    assert asked(caller, "POST", "/control/disturbances", Host="mock:8600").status_code == 201
+
+
+def test_what_only_reads_is_answered_whoever_asks(caller: Caller) -> None:
+    answer = asked(caller, "GET", "/control", Origin="https://site.example")
+    assert answer.status_code == 200
+    assert "access-control-allow-origin" not in answer.headers
+
+
+def test_the_name_that_the_server_listens_on_is_its_own() -> None:
+    headers = [(b"host", b"mock.test:8600"), (b"origin", b"http://mock.test:8600")]
+    assert foreign_origin("DELETE", headers, "Mock.test") == ""
+    assert foreign_origin("DELETE", headers, "127.0.0.1") != ""
+    assert foreign_origin("DELETE", [*headers, (b"host", b"other.test")], "mock.test") != ""

@@ -68,7 +68,15 @@ def raw(url: str, data: bytes) -> bytes:
 
 def test_the_announcement_says_what_a_suite_needs(server: MockServer) -> None:
     announced = json.loads(announcement_line(server.announcement))
-    assert set(announced) == {"version", "provider_states_url", "control_url", "iam_url", "iam", "apis"}
+    assert set(announced) == {
+        "version",
+        "provider_states_url",
+        "control_url",
+        "page_url",
+        "iam_url",
+        "iam",
+        "apis",
+    }
     assert announced["version"] == 1
     assert announced["provider_states_url"].endswith("/provider-states")
     assert set(announced["iam"]) == {"user", "password", "domain", "project"}

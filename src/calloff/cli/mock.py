@@ -193,6 +193,7 @@ def _as_text(announcement: dict[str, Any]) -> str:
         *(f"    {key:<12} {value}" for key, value in iam.items()),
         f"{'provider states':<16} {announcement['provider_states_url']}",
         f"{'control':<16} {announcement['control_url']}",
+        f"{'page to watch':<16} {announcement['page_url']}",
         *([f"{'CA':<16} {announcement['ca_file']}"] if "ca_file" in announcement else []),
         "",
         "Stop with Ctrl-C.",

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 
 from calloff.errors import InvalidInputError
 from calloff.mock.disturbances import KINDS, from_members
+from calloff.mock.job_list import LISTED, MOST_LISTED, JobFilter, job_list
 from calloff.mock.journal import LENGTH, Filter
 from calloff.mock.json_app import JsonAnswer, JsonApp, JsonError, JsonRequest
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from calloff.mock.state import ServerState
 
 ROOT = "/control"
+_JOB_FILTERS = ("api", "operation", "state")
 _FILTERS = ("api", "operation", "case")
 _STATUS = re.compile("[1-5][0-9]{2}")
 _NUMBER = re.compile("[1-9][0-9]{0,8}")
@@ -41,6 +43,8 @@ class Control(JsonApp):
                 self._disturbances.reset()
                 self._journal.clear()
                 return JsonAnswer(204)
+            case "GET", ["control", "jobs"]:
+                return JsonAnswer(200, self._jobs(request))
             case "GET", ["control", "disturbances"]:
                 return JsonAnswer(200, {"disturbances": [_told(one) for one in self._disturbances.all()]})
             case "POST", ["control", "disturbances"]:
@@ -63,6 +67,21 @@ class Control(JsonApp):
     def refuse(self, error: JsonError) -> JsonAnswer:
         """Say why, in one member."""
         return JsonAnswer(error.status, {"error": error.message})
+
+    def _jobs(self, request: JsonRequest) -> dict[str, object]:
+        patterns: dict[str, str] = {}
+        limit = LISTED
+        for name, value in parse_qsl(request.query.decode("latin-1"), keep_blank_values=True):
+            if name in _JOB_FILTERS:
+                patterns[name] = value
+            elif name == "limit" and _NUMBER.fullmatch(value) and int(value) <= MOST_LISTED:
+                limit = int(value)
+            else:
+                raise JsonError(
+                    400,
+                    f"Expected {', '.join(_JOB_FILTERS)} or limit (1 to {MOST_LISTED}), not {name}={value}.",
+                )
+        return job_list(self._state, JobFilter(**patterns), limit)
 
     def _disturb(self, request: JsonRequest) -> dict[str, object]:
         content: Any = request.json()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from calloff.mock.pipeline import Case, Refusal
@@ -47,7 +48,8 @@ class JobKind:
 class Moment(NamedTuple):
     """What time has done to a job: its state, and the one that follows at an epoch second.
 
-    ``step`` is how many stays were drawn; ``settling`` says that what follows is a cancel.
+    Where nothing follows, ``when`` is since when it is in its state, 0 where nobody knows. ``step`` is how many stays
+    were drawn; ``settling`` says that what follows is a cancel.
     """
 
     state: str
@@ -100,7 +102,9 @@ class Job:
         """Let the job run by itself from a moment on, in epoch seconds, as its life cycle says."""
         course = self.lifecycle.course
         leaving = None if course is None else course.leaving(self.id, self._step, self._state)
-        if leaving is not None:
+        if leaving is None:
+            self._when = now
+        else:
             self._then, seconds = leaving
             self._when = now + seconds
             self._step += 1
@@ -121,9 +125,23 @@ class Job:
                 self.start(self._when)
         return self._state
 
+    def since(self, now: float) -> float | None:
+        """Tell since when it is in its state, or since when a cancel is on its way, in epoch seconds.
+
+        None where nobody knows.
+        """
+        state = self.state(now)
+        if self._then is None:
+            return self._when or None
+        if self._settling:
+            return self._when - self.lifecycle.settling
+        course = self.lifecycle.course
+        leaving = None if course is None else course.leaving(self.id, self._step - 1, state)
+        return None if leaving is None else self._when - leaving[1]
+
     def put(self, state: str) -> None:
         """Set the state; whatever was under way is forgotten."""
-        self._state, self._then, self._settling = state, None, False
+        self._state, self._then, self._when, self._settling = state, None, 0.0, False
 
     def cancel(self, now: float) -> None:
         """Cancel as the life cycle allows.
@@ -144,7 +162,7 @@ class Job:
         if self.lifecycle.settling:
             self._then, self._when, self._settling = to, now + self.lifecycle.settling, True
         else:
-            self._state, self._then = to, None
+            self._state, self._then, self._when = to, None, now
 
 
 class JobStore:
@@ -173,6 +191,15 @@ class JobStore:
     def all(self, operation: str) -> Iterable[Job]:
         """Give all jobs of an operation, whoever owns them."""
         return self._jobs.get(operation, {}).values()
+
+    def count(self, operation: str) -> int:
+        """Tell how many jobs of an operation there are."""
+        return len(self._jobs.get(operation, ()))
+
+    def newest(self, operation: str, limit: int) -> list[Job]:
+        """Give the newest jobs of an operation, the newest first; costs nothing for the others."""
+        # One step of the interpreter: whoever makes jobs in another thread does not come between.
+        return list(islice(reversed(self._jobs.get(operation, {}).values()), limit))
 
     def forget(self) -> None:
         """Drop every job."""

@@ -90,14 +90,19 @@ class JsonApp(ABC):
             answer = self.refuse(
                 JsonError(500, "The state could not be written, so nothing changed; see the log.")
             )
-        content = b"" if answer.content is None else json.dumps(answer.content).encode()
-        headers = list(answer.headers)
-        if answer.content is not None:
-            headers.append((b"content-type", b"application/json"))
-        if answer.status != 204:
-            headers.append((b"content-length", b"%d" % len(content)))
-        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        await send({"type": "http.response.body", "body": content})
+        await send_json(answer, send)
+
+
+async def send_json(answer: JsonAnswer, send: Callable[[MutableMapping[str, Any]], Awaitable[None]]) -> None:
+    """Send an answer over ASGI."""
+    content = b"" if answer.content is None else json.dumps(answer.content).encode()
+    headers = list(answer.headers)
+    if answer.content is not None:
+        headers.append((b"content-type", b"application/json"))
+    if answer.status != 204:
+        headers.append((b"content-length", b"%d" % len(content)))
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": content})
 
 
 async def _body(receive: Callable[[], Awaitable[MutableMapping[str, Any]]]) -> bytes | None:

@@ -13,6 +13,9 @@ from calloff.mock.control import ROOT as CONTROL_ROOT
 from calloff.mock.control import Control
 from calloff.mock.iam import Iam
 from calloff.mock.journal import Journal
+from calloff.mock.json_app import JsonError, send_json
+from calloff.mock.origin import foreign_origin
+from calloff.mock.page import Page
 from calloff.mock.provider_states import CI_REGION, ProviderStates, ci_host
 from calloff.mock.provider_states import ROOT as STATES_ROOT
 
@@ -72,7 +75,7 @@ class Site:
         self.journal = Journal()
         self.served = served
         self.apps: dict[str, AsgiApp] = {
-            _STATES: _Desk(ProviderStates(state), Control(state, disturbances, self.journal)),
+            _STATES: _Desk(ProviderStates(state), Control(state, disturbances, self.journal), host),
             **{
                 name: create_app(name, state, mutant=mutant, disturbances=disturbances, journal=self.journal)
                 for name in state.apis
@@ -142,6 +145,7 @@ class Site:
             "version": 1,
             "provider_states_url": url(_STATES) + STATES_ROOT,
             "control_url": url(_STATES) + CONTROL_ROOT,
+            "page_url": f"{url(_STATES)}/",
             "iam_url": url(_IAM),
             "iam": {
                 "user": account.user,
@@ -157,14 +161,22 @@ class Site:
 
 
 class _Desk:
-    """The provider states and the control interface, which share a port."""
+    """The provider states, the control interface and the page, which share a port."""
 
-    def __init__(self, states: ProviderStates, control: Control) -> None:
+    def __init__(self, states: ProviderStates, control: Control, host: str) -> None:
         self._states = states
         self._control = control
+        self._page = Page()
+        self._host = host
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = scope["path"]
+        path, method = scope["path"], scope["method"]
+        if reason := foreign_origin(method, scope["headers"], self._host):
+            await send_json(self._control.refuse(JsonError(403, reason)), send)
+            return
+        if path == "/" and method in {"GET", "HEAD"}:
+            await self._page(scope, receive, send)
+            return
         steers = path == CONTROL_ROOT or path.startswith(CONTROL_ROOT + "/")
         await (self._control if steers else self._states)(scope, receive, send)
 
