@@ -23,6 +23,11 @@ CALLS: list[Call] = [
     ("otc_dli", "spark_jobs.cancel_batch_job", {"project_id": "p1", "batch_id": "b1"}, {}),
     ("otc_dli", "sql_jobs.cancel_sql_job", {"project_id": "p1", "job_id": "j1"}, {}),
     ("huaweicloud_dli", "sql_jobs.cancel_sql_job", {"project_id": "p1", "job_id": "j1"}, {}),
+    ("tencent_ci_status", "ai_jobs.describe_ai_job", {"job_id": "a1"}, {}),
+    ("tencent_ci_status", "batch_jobs.describe_inventory_trigger_job", {"job_id": "b1"}, {}),
+    ("otc_dli_status", "spark_jobs.get_batch_job_state", {"project_id": "p1", "batch_id": "b1"}, {}),
+    ("otc_dli_status", "sql_jobs.get_sql_job_status", {"project_id": "p1", "job_id": "j1"}, {}),
+    ("huaweicloud_dli_status", "sql_jobs.get_sql_job_status", {"project_id": "p1", "job_id": "j1"}, {}),
 ]
 
 
