@@ -9,11 +9,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from calloff.acceptance import CancelAccepted
     from calloff.clients import (
         AsyncHuaweiCloudDliClient,
         AsyncOtcDliClient,
         AsyncTencentCiClient,
-        CancelAccepted,
         ClientOptions,
         HuaweiCloudDliClient,
         OtcDliClient,

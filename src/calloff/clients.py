@@ -16,7 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Self, TypedDict, TypeVar, Unpack, cast
 
-from calloff.answers import clean, json_object, problem, redacted, refusal, request_id, token_ended
+from calloff.acceptance import CancelAccepted, read_acceptance
+from calloff.answers import problem, token_ended
 from calloff.apis import APIS, ApiName, Operation, StatusCall
 from calloff.credentials import (
     AccessKey,
@@ -27,7 +28,7 @@ from calloff.credentials import (
     TemporaryKey,
     Token,
 )
-from calloff.errors import ApiError, InvalidInputError, RefusedError, UnexpectedAnswerError
+from calloff.errors import ApiError, InvalidInputError
 from calloff.iam import AsyncTokenCache, TokenCache, TokenSource, token_source
 from calloff.prepare import (
     PreparedRequest,
@@ -56,25 +57,8 @@ if TYPE_CHECKING:
 DEFAULT_TIMEOUT = 30.0
 _MAX_TIMEOUT = 86400.0
 
-
-AnswerModel = TypeVar("AnswerModel")
 CallKind = TypeVar("CallKind", Operation, StatusCall)
 Outcome = TypeVar("Outcome")
-
-
-@dataclass(frozen=True, slots=True)
-class CancelAccepted(Generic[AnswerModel]):
-    """The service took the request to cancel; that the job is cancelled by now is not said.
-
-    ``operation`` is written as in ``otc-dli/cancelSqlJob``; ``request_id`` is what the vendor's support
-    asks for (empty where none came), ``answer`` the body as the generated model, None where there was none.
-    """
-
-    operation: str
-    job_id: str
-    request_id: str
-    status: int
-    answer: AnswerModel | None = None
 
 
 class ClientOptions(TypedDict, total=False):
@@ -183,26 +167,10 @@ class _Core:
     def outcome(
         self, call: _Call[Operation], request: PreparedRequest, answer: Answer
     ) -> CancelAccepted[Any] | ApiError:
-        """Read an answer: the acceptance, or the error to raise."""
+        """Read an answer to a cancel: the acceptance, or the error to raise."""
         if answer.status != 200:
             return problem(request, answer, now=self.clock())
-        members: dict[str, Any] | None = None
-        if answer.body:
-            # An acceptance of CI has no body: whatever this is, CI did not write it.
-            members = None if self.api.name == "tencent-ci" else json_object(answer)
-            if members is None:
-                why = "the body is not the documented one"
-                return refusal(UnexpectedAnswerError, request, answer, why, {})
-            if (error := _hidden_failure(call.operation, request, answer, members)) is not None:
-                return error
-            _redact(members, request.secrets)
-        return CancelAccepted(
-            call.operation.key,
-            call.job_id,
-            clean(request_id(answer), request.secrets),
-            answer.status,
-            _model(call.operation, members),
-        )
+        return read_acceptance(call.operation, call.job_id, request, answer)
 
 
 def _checked_timeout(timeout: float) -> float:
@@ -213,52 +181,6 @@ def _checked_timeout(timeout: float) -> float:
             f"timeout must be above 0 and at most {_MAX_TIMEOUT:g} seconds; got {timeout}"
         )
     return float(timeout)
-
-
-def _redact(members: dict[str, Any], secrets: tuple[str, ...]) -> None:
-    """Remove the secrets of a request at every depth; without recursion, as a server chooses the depth."""
-
-    def shown(value: Any) -> Any:
-        return redacted(value, secrets) if isinstance(value, str) else value
-
-    nodes: list[Any] = [members]
-    while nodes:
-        node = nodes.pop()
-        if isinstance(node, dict):
-            pairs = [(shown(name), shown(value)) for name, value in node.items()]
-            node.clear()
-            node.update(pairs)
-            nodes += node.values()
-        elif isinstance(node, list):
-            node[:] = map(shown, node)
-            nodes += node
-
-
-def _hidden_failure(
-    operation: Operation, request: PreparedRequest, answer: Answer, members: dict[str, Any]
-) -> ApiError | None:
-    """Find a failure inside of a 200. All members may be absent: the pages call them not mandatory."""
-    if operation.name == "cancelSqlJob" and members.get("is_success", True) is not True:
-        return refusal(RefusedError, request, answer, "is_success is not true", members)
-    if members.get("error_code"):
-        return refusal(RefusedError, request, answer, "an error code in a 200", members)
-    if operation.name == "cancelBatchJob" and members.get("msg") not in (None, "deleted"):
-        return refusal(UnexpectedAnswerError, request, answer, 'msg is not "deleted"', members)
-    return None
-
-
-def _model(operation: Operation, members: dict[str, Any] | None) -> Any:
-    """Read the body as the generated model; imported here, as a CI client never needs one."""
-    if members is None:
-        return None
-    if operation.api == "huaweicloud-dli":
-        from calloff_clients.huaweicloud_dli.models import SqlCancelResult as Model
-
-        return Model.from_dict(members)
-    from calloff_clients.otc_dli.models import BatchCancelResult, SqlCancelResult
-
-    model = BatchCancelResult if operation.name == "cancelBatchJob" else SqlCancelResult
-    return model.from_dict(members)
 
 
 class _Client:
