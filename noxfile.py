@@ -139,9 +139,21 @@ def oracles(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure ratios side by side: requests per second of the suite and of plain schemathesis."""
+    """Measure side by side: the suite and plain schemathesis, the mock and Prism; needs Node.js."""
     install(session, "tests", project=True)
     session.run("python", "scripts/bench_verify.py", *session.posargs)
+    session.chdir("scripts/prism")
+    session.run("npm", "ci", "--no-audit", "--no-fund", external=True)
+    session.chdir(ROOT)
+    session.run("python", "scripts/bench_mock.py")
+
+
+@nox.session
+def soak(session: nox.Session) -> None:
+    """Kill the mock 50 times under load, then send it a million good, bad and hostile requests."""
+    install(session, "tests", project=True)
+    session.run("python", "scripts/crash_mock.py", "--times", "50")
+    session.run("python", "scripts/soak_mock.py", *session.posargs)
 
 
 @nox.session
