@@ -331,3 +331,127 @@ def test_what_a_cell_proves_includes_what_it_must_leave_alone() -> None:
 
     assert cell.requirements == ("dli-project-isolation", "refusal-changes-nothing", "dli-sql-success-flag")
     assert cell.forbids_effect
+
+
+def cut_short(reply: Reply, length: int) -> Reply:
+    """Let an answer announce *length* bytes more than it has, and close the connection."""
+    head, mark, body = reply.to_bytes().partition(b"\r\n\r\n")
+    told = head.replace(b"Content-Length: %d" % len(body), b"Content-Length: %d" % (len(body) + length))
+    return Reply(0, raw=told + mark + body)
+
+
+def test_an_answer_that_is_cut_short_is_no_fault_of_the_server_but_one_of_framing() -> None:
+    def script(fake: FakeTarget, request: Seen) -> Reply:
+        reply = fake.good(request)
+        return cut_short(reply, 10) if reply.status == 401 else reply
+
+    outcome = blamed(script)
+    found = outcome.violated("answer-is-framed", SQL)
+
+    assert "no-server-fault" not in requirements(outcome)
+    assert re.fullmatch(
+        r"401 with (\d+) bytes of the \d+ that Content-Length announces, then .*", found[0].received
+    )
+    assert found[0].exchange is not None
+    assert found[0].exchange.response is not None
+    assert b"error_code" in found[0].exchange.response.body
+
+
+def test_successes_that_are_cut_short_count_as_accepted_and_as_violations() -> None:
+    def script(fake: FakeTarget, request: Seen) -> Reply:
+        reply = fake.good(request)
+        return cut_short(reply, 10) if reply.status == 200 else reply
+
+    with FakeTarget(script=script) as fake:
+        run = Run(load_catalogue(), operations=[SQL], layers=["races"])
+        assert run.verify([fake.target()]) == 1
+
+    assert not run.stopped
+    assert requirements(run.outcomes["otc-dli"]) == {"answer-is-framed"}
+
+
+def by_signature(request: Seen) -> bool:
+    return bool(request.header("Authorization"))
+
+
+def test_a_way_to_authenticate_that_is_not_found_is_not_accepted() -> None:
+    def script(fake: FakeTarget, request: Seen) -> Reply | None:
+        return refusal(404, "APIGW.0101") if by_signature(request) else None
+
+    outcome = blamed(script)
+
+    assert outcome.verdict("dli-auth-signature", SQL) == "violated"
+    assert outcome.verdict("dli-auth-token", SQL) == "held"
+    assert "cancel-accepted" not in requirements(outcome, "signature over host and date")
+
+
+def test_where_nothing_is_accepted_no_way_to_authenticate_is_judged() -> None:
+    outcome = blamed(lambda fake, request: refusal(404, "APIGW.0101"))
+
+    assert outcome.verdict("cancel-accepted", SQL) == "violated"
+    for requirement in ("dli-auth-signature", "dli-auth-token", "cancel-takes-effect"):
+        assert outcome.verdict(requirement, SQL) in {"skipped", "not run"}, requirement
+
+
+def test_a_job_that_is_refused_in_one_state_says_nothing_about_the_ways_to_authenticate() -> None:
+    def script(fake: FakeTarget, request: Seen) -> Reply | None:
+        job = fake.job_of(request)
+        return refusal(400, "DLI.0007") if job is not None and job.state == "RUNNING" else None
+
+    blame = requirements(blamed(script), "job-RUNNING/as-documented")
+
+    assert "cancel-accepted" in blame
+    assert not {"dli-auth-signature", "dli-auth-token"} & blame
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 400])
+def test_a_job_in_anothers_bucket_may_be_refused_in_any_way(status: int) -> None:
+    (cell,) = [
+        cell
+        for cell in table(AI)
+        if cell.credential == "key of another owner" and cell.subject.kind == "unknown"
+    ]
+
+    assert cell.requirement == "ci-bucket-isolation"
+    assert status in cell.statuses
+
+
+@pytest.mark.parametrize("state", ["LAUNCHING", "RUNNING", "SCALING"])
+@pytest.mark.parametrize("refused", [False, True], ids=["accepting", "refusing"])
+def test_a_bystander_in_any_state_that_is_cancelled_is_seen(state: str, refused: bool) -> None:
+    def script(fake: FakeTarget, request: Seen) -> Reply:
+        reply, job = fake.good(request), fake.job_of(request)
+        if (reply.status != 200) == refused:
+            for other in fake.jobs.values():
+                if other is not job and other.state == state:
+                    fake.cancel(other)
+        return reply
+
+    assert "bystander-untouched" in requirements(blamed(script))
+
+
+def test_a_server_that_forgets_is_waited_for_once() -> None:
+    waited: list[float] = []
+
+    def script(fake: FakeTarget, request: Seen) -> Reply | None:
+        job = fake.job_of(request)
+        return (
+            fake.accepted(job)
+            if job is not None and fake.good(request).status == 200 and forget(job)
+            else None
+        )
+
+    def forget(job: FakeJob) -> bool:
+        job.state = "RUNNING"
+        return True
+
+    with FakeTarget(script=script) as fake:
+        session = fake.session()
+        within = session.target.settled_state
+        session.target.settled_state = lambda *args: (waited.append(args[3]), within(*args))[1]  # type: ignore[method-assign,assignment]
+        for check in checks(OPERATIONS[SQL]):
+            run_check(check, session)
+        session.target.close()
+
+    assert waited.count(0) > 10
+    assert [seconds for seconds in waited if seconds] == [0.05]

@@ -243,15 +243,19 @@ def test_a_server_that_throttles_for_good_is_soon_left_alone(good_ones: int, all
 # ------------------------------------------------------------------ budgets of the user
 
 
-def test_a_spent_budget_ends_the_run_normally_and_says_so() -> None:
+def test_a_spent_budget_verifies_nothing_to_the_end_and_says_so() -> None:
     with FakeTarget() as fake:
         run = Run(CATALOGUE, operations=[SQL], layers=["table", "model"])
         target = fake.target()
         target.pace = Pace(max_requests=40)
-        run.verify([target])
+        status = run.verify([target])
     outcome = run.outcomes["otc-dli"]
 
-    assert run.stopped == ""
+    assert status == 3
+    assert run.stopped == (
+        "the budget of 40 requests is spent; --max-requests sets it; "
+        f"{outcome.checks_run} of {len(run.plan(target))} checks were run"
+    )
     assert len(fake.seen) == 40
     spent = [skip for skip in outcome.skips if "the budget of 40 requests is spent" in skip.reason]
     assert {skip.layer for skip in spent} == {"table", "model"}
@@ -264,6 +268,18 @@ def test_a_budget_spent_before_anything_was_accepted_verified_nothing() -> None:
         target = fake.target()
         target.pace = Pace(max_requests=20)
         assert run.verify([target]) == 3
+
+    assert run.stopped.startswith("the budget of 20 requests is spent")
+
+
+def test_a_budget_that_is_just_enough_is_not_spent() -> None:
+    with FakeTarget() as fake:
+        Run(CATALOGUE, operations=[SQL], layers=["races"]).verify([fake.target()])
+        enough = len(fake.seen)
+        run = Run(CATALOGUE, operations=[SQL], layers=["races"])
+        target = fake.target()
+        target.pace = Pace(max_requests=enough)
+        assert run.verify([target]) == 0
 
     assert run.stopped == ""
 

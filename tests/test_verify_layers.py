@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 import requests
@@ -17,7 +18,7 @@ from calloff.verify.engine import LAYERS, Layer, Run, checks, run_check
 from calloff.verify.escape import Escape
 from calloff.verify.fuzz import KINDS, fuzz, requirements
 from calloff.verify.fuzz_cases import request_of
-from calloff.verify.outcome import Outcome
+from calloff.verify.outcome import Outcome, Violation
 from calloff.verify.target import CannotSupplyError, Keys, TargetError, announced_targets
 from calloff.verify.wire import NoAnswerError, Request, Response, TargetLostError, Wire
 
@@ -435,3 +436,37 @@ def test_what_a_target_cannot_supply_is_a_skip_of_everything_that_the_check_prov
 
     assert {skip.requirement for skip in session.outcome.skips} == set(check.requirements)
     assert "none left" in session.outcome.skips[0].reason
+
+
+def test_a_wrong_request_that_names_a_well_formed_id_is_not_told_as_a_malformed_one() -> None:
+    pattern = re.compile(OPERATIONS[INVENTORY].patterns[OPERATIONS[INVENTORY].job_parameter])
+
+    with FakeTarget(api="tencent-ci", script=lambda fake, request: Reply(200)) as fake:
+        session = fake.session()
+        for check in checks(OPERATIONS[INVENTORY], ["fuzz"]):
+            run_check(check, session)
+        session.target.close()
+    outcome = session.outcome
+    told = {
+        (violation.requirement, bool(pattern.fullmatch(unquote(path_of(violation).rpartition("/")[2]))))
+        for violation in outcome.violations
+        if violation.case.startswith("negative")
+        and violation.requirement in {"malformed-id-refused", "unknown-job-refused"}
+    }
+
+    assert ("malformed-id-refused", False) in told
+    assert ("unknown-job-refused", True) in told
+    assert len(told) == 2
+
+
+def path_of(violation: Violation) -> str:
+    assert violation.exchange is not None
+    return violation.exchange.request.target.partition("?")[0]
+
+
+def test_the_walk_holds_only_what_it_met() -> None:
+    outcome = found(lambda fake, request: refusal(404, "APIGW.0101"), "model")
+
+    assert outcome.verdict("cancel-takes-effect", SQL) == "not run"
+    assert outcome.violations
+    assert outcome.verdict("cancel-accepted", SQL) != "held"

@@ -13,8 +13,8 @@ from calloff.apis import OPERATIONS
 from calloff.verify.outcome import Outcome
 from calloff.verify.protocol import PROTOCOL_CHECKS
 from calloff.verify.redact import Redactor
-from calloff.verify.strict_wire import ClosedBetweenError, StrictWire, UnframedError
-from calloff.verify.wire import Address, NoAnswerError, Request
+from calloff.verify.strict_wire import ClosedBetweenError, StrictWire
+from calloff.verify.wire import Address, NoAnswerError, Request, UnframedError
 
 SQL, BATCH = "otc-dli/cancelSqlJob", "otc-dli/cancelBatchJob"
 GET, HEAD = Request("GET", "/", (("Host", "h"),)), Request("HEAD", "/", (("Host", "h"),))

@@ -145,6 +145,9 @@ def auth_statuses(recipe: Recipe) -> tuple[int, ...]:
     """Return the statuses that refuse the credential of *recipe*."""
     if recipe.requirement == "dli-project-isolation":
         return (400, 401, 403, 404)
+    if recipe.requirement == "ci-bucket-isolation":
+        # The vendor names no status; 404 hides whether there is such a job.
+        return ANY_REFUSAL
     if recipe.requirement.startswith("dli-"):
         return (401,)
     return (400, 401, 403) if recipe.requirement == "ci-auth-temporary-key-needs-token" else (401, 403)

@@ -110,6 +110,7 @@ def run_check(check: Check, session: Session, outcome: Outcome | None = None) ->
     except (CannotSupplyError, BudgetSpentError) as error:
         if isinstance(error, BudgetSpentError):
             session.spent = str(error)
+            found.checks_run -= 1  # not to its end
         for requirement in check.requirements:
             probe.skip(requirement, str(error))
     except NoAnswerError:

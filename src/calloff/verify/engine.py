@@ -149,6 +149,9 @@ class Run:
             target.close()
         if self.interrupted:
             self.stopped = "interrupted"
+        elif not self.stopped:
+            self.stopped = next((task.session.spent for task in tasks if task.session.spent), "")
+            done = sum(task.outcome.checks_run for task in tasks)
         if self.stopped:
             self.stopped += f"; {done} of {len(tasks)} checks were run"
         self._collect(tasks)

@@ -6,8 +6,10 @@ path parameter, the state afterwards, and a mapping of its checks to requirement
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from calloff.verify.outcome import cut
 from calloff.verify.shapes import FINAL_REQUIREMENT, JOB_STATES
@@ -27,6 +29,14 @@ if TYPE_CHECKING:
 KINDS = ("positive", "negative", "credentials", "methods")
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
+# What each check of schemathesis demands.
+_DOCUMENTED = {
+    "not_a_server_error": "no 5xx",
+    "status_code_conformance": "a status as documented",
+    "content_type_conformance": "a Content-Type as documented",
+    "response_headers_conformance": "headers as documented",
+    "response_schema_conformance": "a body as documented",
+}
 _CI_HEADERS = {
     "content-length": "ci-success-is-empty",
     "server": "ci-server-header",
@@ -70,7 +80,8 @@ def _own_requirements(operation_key: str, kind: str) -> tuple[str, ...]:
             *(() if ci else ("dli-second-cancel-refused",)),
         )
     if kind == "negative":
-        return ("malformed-id-refused", *(("ci-cancel-only-with-parameter",) if ci else ()))
+        named = ("malformed-id-refused", "unknown-job-refused")
+        return (*named, *(("ci-cancel-only-with-parameter",) if ci else ()))
     return tuple(requirement for requirement, _ in _wrong_credentials(operation_key))
 
 
@@ -163,7 +174,12 @@ class _Fuzzer:
             self._state_is(job, answer, cancelled=False, requirement="ci-cancel-only-with-parameter")
         else:
             answer = self._call(case, None)
-            self._expect("malformed-id-refused", not answer.accepted, "a refusal", answer)
+            # It may be another part of the request that the document does not allow.
+            parameter = self.probe.operation.job_parameter
+            job_id = unquote(case.path_parameters.get(parameter, ""))
+            well_formed = re.fullmatch(self.probe.operation.patterns[parameter], job_id)
+            requirement = "unknown-job-refused" if well_formed else "malformed-id-refused"
+            self._expect(requirement, not answer.accepted, "a refusal", answer)
 
     def wrong_credential(
         self, case: FuzzCase, requirement: str, credential: tuple[tuple[str, str], ...]
@@ -210,8 +226,9 @@ class _Fuzzer:
             for flaw in case.flaws(answer.response, body_may_be_absent=self.family == "dli"):
                 probe.violate(
                     self._requirement_of(flaw, answer),
-                    f"a response as documented ({flaw.check})",
-                    cut(flaw.received) or answer.summary,
+                    _DOCUMENTED[flaw.check],
+                    # What follows is the part of the document, which the source names.
+                    cut(flaw.received.partition("\n\nSchema:")[0]) or answer.summary,
                     answer.exchange,
                 )
         return answer
@@ -264,8 +281,7 @@ class _Fuzzer:
             requirement = "cancel-takes-effect"
         if not self.probe.reads(requirement):
             return
-        within = target.settle if cancelled and not self.probe.broken_before(requirement) else 0
-        after = target.settled_state(operation, job.job_id, self.states.cancelled, within)
+        after = self.probe.settled_state(job.job_id) if cancelled else target.state(operation, job.job_id)
         self.probe.hold(requirement)
         if (after == self.states.cancelled) != cancelled:
             expected = f"{'' if cancelled else 'not '}state {self.states.cancelled}"

@@ -112,7 +112,7 @@ def cancelled_job_stays_so(probe: Probe) -> None:
     answer = probe.call(probe.request(job.parameters, job.host), recipe)
     if not answer.accepted:
         return
-    if target.settled_state(operation, job.job_id, states.cancelled, target.settle) != states.cancelled:
+    if probe.settled_state(job.job_id) != states.cancelled:
         return
     time.sleep(AFTERWARDS)
     probe.hold(requirement)

@@ -34,7 +34,7 @@ def cancel_twice(probe: Probe) -> None:
         return
     probe.hold("cancel-takes-effect")
     at_once = target.state(operation, job.job_id) == states.cancelled
-    after = target.settled_state(operation, job.job_id, states.cancelled, target.settle)
+    after = probe.settled_state(job.job_id)
     if after != states.cancelled:
         wanted = f"state {states.cancelled} within {target.settle:g} s"
         probe.violate("cancel-takes-effect", wanted, f"state {after}", first.exchange)
@@ -95,7 +95,7 @@ def cancel_at_the_same_time(probe: Probe) -> None:
                     probe.violate("concurrent-cancels-agree", "one of the two accepted", received, exchange)
                 if any(answer.response.status >= 500 for answer in answers):
                     probe.violate("concurrent-cancels-agree", "no 5xx", received, exchange)
-                after = target.settled_state(operation, job.job_id, states.cancelled, target.settle)
+                after = probe.settled_state(job.job_id)
                 if after != states.cancelled:
                     wanted = f"state {states.cancelled} within {target.settle:g} s"
                     probe.violate("concurrent-cancels-agree", wanted, f"{received}, then {after}", exchange)

@@ -15,16 +15,12 @@ from typing import TYPE_CHECKING
 import h11
 
 from calloff.verify.outcome import cut
-from calloff.verify.wire import NoAnswerError, Request, Response, Wire
+from calloff.verify.wire import NoAnswerError, Request, Response, UnframedError, Wire, cut_short, response_of
 
 if TYPE_CHECKING:
     import socket
 
 _CHUNK = 65536
-
-
-class UnframedError(NoAnswerError):
-    """What arrived does not begin or end as an answer of HTTP does."""
 
 
 class ClosedBetweenError(NoAnswerError):
@@ -80,6 +76,8 @@ class StrictWire(Wire):
             try:
                 event = parser.next_event()
             except h11.RemoteProtocolError as error:
+                if head is not None:
+                    raise cut_short(head, bytes(body), error) from error
                 msg = f"{error}; it began with {cut(repr(arrived), 60)}"
                 raise UnframedError(msg) from error
             if event is h11.NEED_DATA:
@@ -103,8 +101,7 @@ class StrictWire(Wire):
                 while data := self._more(connection, deadline):
                     self.surplus += data
             self.close()
-        headers = tuple((key.decode("latin-1"), value.decode("latin-1")) for key, value in head.headers)
-        return Response(head.status_code, headers, bytes(body))
+        return response_of(head, bytes(body))
 
     def _more(self, connection: socket.socket, deadline: float) -> bytes:
         """Wait for the next bytes, empty at the end of the connection."""

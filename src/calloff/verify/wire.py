@@ -26,6 +26,17 @@ class NoAnswerError(Exception):
     """The connection was made, and no complete answer came."""
 
 
+class UnframedError(NoAnswerError):
+    """What came does not begin or end as an answer of HTTP does.
+
+    *response* is what came of an answer that is not whole: its status and headers, and so much of its body.
+    """
+
+    def __init__(self, message: str, response: Response | None = None) -> None:
+        super().__init__(message)
+        self.response = response
+
+
 class _ClosedError(NoAnswerError):
     """The connection was closed before a byte of an answer came."""
 
@@ -209,8 +220,8 @@ class Wire:
             raise
         except (OSError, h11.RemoteProtocolError) as error:
             self.close()
-            msg = f"no answer from {self.address.scheme}://{self.address.authority}: {error}"
-            raise NoAnswerError(msg) from error
+            msg = f"no answer from {self.address.scheme}://{self.address.authority}: {_reason(error)}"
+            raise (NoAnswerError if isinstance(error, OSError) else UnframedError)(msg) from error
         except BaseException:
             # Interrupted: what still comes must not pass for the answer to another request.
             self.close()
@@ -221,12 +232,18 @@ class Wire:
         body = bytearray()
         silent = True
         while True:
-            event = parser.next_event()
+            try:
+                event = parser.next_event()
+                if event is h11.NEED_DATA:
+                    parser.receive_data(self._receive(connection, deadline, silent=silent))
+                    silent = False
+            except (OSError, h11.RemoteProtocolError) as error:
+                if head is not None:
+                    raise cut_short(head, bytes(body), error) from error
+                raise
             if event is h11.NEED_DATA:
-                data = self._receive(connection, deadline, silent=silent)
-                parser.receive_data(data)
-                silent = False
-            elif isinstance(event, h11.Response):
+                continue
+            if isinstance(event, h11.Response):
                 head = event
             elif isinstance(event, h11.Data):
                 body += event.data
@@ -240,8 +257,7 @@ class Wire:
             parser.start_next_cycle()
         else:
             self.close()
-        headers = tuple((key.decode("latin-1"), value.decode("latin-1")) for key, value in head.headers)
-        return Response(head.status_code, headers, bytes(body))
+        return response_of(head, bytes(body))
 
     def _receive(self, connection: socket.socket, deadline: float, *, silent: bool) -> bytes:
         """Wait for the next bytes, empty at the end; raise _ClosedError where *silent* and there are none."""
@@ -266,6 +282,21 @@ class Wire:
         return data
 
 
+def response_of(head: h11.Response, body: bytes) -> Response:
+    """Return the answer of *head* and *body*."""
+    headers = tuple((key.decode("latin-1"), value.decode("latin-1")) for key, value in head.headers)
+    return Response(head.status_code, headers, body)
+
+
+def cut_short(head: h11.Response, body: bytes, error: Exception) -> UnframedError:
+    """Return what to raise where an answer began with *head* and *body*, and *error* came in place of its rest."""
+    response = response_of(head, body)
+    length = response.header("content-length")
+    announced = f" of the {length} that Content-Length announces" if length else ""
+    end = _reason(error) if isinstance(error, OSError) else "the end of the connection"
+    return UnframedError(f"{response.status} with {len(body)} bytes{announced}, then {end}", response)
+
+
 def _shake_hands(connection: ssl.SSLSocket, deadline: float) -> None:
     """Bring the TLS handshake to its end; raise TimeoutError at *deadline*."""
     # A timeout of the socket would start anew with every byte.
@@ -288,6 +319,9 @@ def _shake_hands(connection: ssl.SSLSocket, deadline: float) -> None:
 # OpenSSL's numbers of a chain that ends in an authority nobody has named: X509_V_ERR_... of x509_vfy.h.
 _UNKNOWN_AUTHORITY = frozenset({2, 18, 19, 20, 21})
 
+# What OpenSSL says of bytes that are no TLS at all.
+_NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"})
+
 
 def _reason(error: Exception) -> str:
     """Return what made a connection fail, and for TLS what may help."""
@@ -295,5 +329,7 @@ def _reason(error: Exception) -> str:
         hint = "; name a private authority with --ca-file" if error.verify_code in _UNKNOWN_AUTHORITY else ""
         return f"certificate verify failed: {error.verify_message}{hint}"
     if isinstance(error, ssl.SSLError) and error.reason:
-        return f"it does not speak TLS as wanted ({error.reason.replace('_', ' ').lower()})"
-    return str(error)
+        hint = "; is it http?" if error.reason in _NO_TLS else ""
+        return f"it does not speak TLS as wanted ({error.reason.replace('_', ' ').lower()}){hint}"
+    # Without the number that Python puts before it.
+    return str((isinstance(error, OSError) and error.strerror) or error)

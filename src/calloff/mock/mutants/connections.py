@@ -35,6 +35,13 @@ ROWS = (
         connect=connections.answering(connections.length_off(5)),
     ),
     Mutant(
+        "refused-credential-cut-short",
+        "answer-is-framed",
+        ALL,
+        "cuts the refusal of a credential short, and no other answer",
+        connect=connections.answering(connections.length_off(10, 401, 403)),
+    ),
+    Mutant(
         "head-answered-with-body",
         "answer-is-framed",
         ALL,

@@ -52,6 +52,13 @@ ROWS = (
         prototype="M14",
     ),
     Mutant(
+        "running-jobs-cancelled-too",
+        "bystander-untouched",
+        INVENTORY,
+        "cancels every job of the owner that runs as well",
+        steps=jobs.cancelling(jobs.cancel_running_too),
+    ),
+    Mutant(
         "newest-job-cancelled-too",
         "bystander-untouched",
         ALL,

@@ -124,6 +124,13 @@ ROWS = (
         steps=signatures.requiring(lambda _exchange, claim: not claim.in_query, Case.AUTH_MISSING),
     ),
     Mutant(
+        "ci-query-form-not-found",
+        "ci-auth-query-form",
+        CI,
+        "finds no job where the signature stands in the query",
+        steps=signatures.requiring(lambda _exchange, claim: not claim.in_query, Case.UNKNOWN_JOB),
+    ),
+    Mutant(
         "ci-cos-token-refused",
         "ci-auth-temporary-key",
         CI,

@@ -109,11 +109,11 @@ def answering(answered: Answered) -> Connect:
     return bend
 
 
-def length_off(by: int) -> Answered:
-    """Name another length than that of the body, in a refusal."""
+def length_off(by: int, *statuses: int) -> Answered:
+    """Name another length than that of the body, in a refusal; in those with the given statuses, if any are."""
 
     def answered(line: Line, head: bytes, body: bytes) -> bytes:
-        if not body or line.status < 400:
+        if not body or line.status < 400 or (statuses and line.status not in statuses):
             return head + body
         if by > 0:
             line.close_soon()  # else the client would wait for the rest

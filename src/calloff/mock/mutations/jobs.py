@@ -175,6 +175,14 @@ def cancel_all(steps: Steps, place: Place, exchange: Exchange) -> None:
         _cancel_quietly(job, exchange.now)
 
 
+def cancel_running_too(steps: Steps, place: Place, exchange: Exchange) -> None:
+    """Cancel also every job of the owner that runs."""
+    steps.cancel(exchange)
+    for job in same_owner(place, exchange):
+        if job.state(exchange.now) == "Running":
+            job.put(next(iter(job.lifecycle.cancel_moves.values())))
+
+
 def cancel_latest_too(steps: Steps, place: Place, exchange: Exchange) -> None:
     """Cancel also the newest job of anybody."""
     steps.cancel(exchange)
