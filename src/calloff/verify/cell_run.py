@@ -11,6 +11,7 @@ from calloff.verify.judge import GATEWAY_CODE
 from calloff.verify.outcome import CellResult
 from calloff.verify.recipes import RECIPES
 from calloff.verify.shapes import CANONICAL, JOB_STATES
+from calloff.verify.status_call import asked_state, settled_state
 from calloff.verify.target import CannotSupplyError
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def run_cell(cell: Cell, probe: Probe) -> None:
     )
     if cell.expects == ACCEPT:
         _hold_acceptance(cell, probe, answer)
-    elif not only_the_state_tells or probe.reads(cell.requirement):
+    elif not only_the_state_tells:
         probe.hold(cell.requirement)
     if cell.expects == REFUSE:
         _hold_refusal(cell, probe, answer)
@@ -191,22 +192,27 @@ def _hold_effect(cell: Cell, probe: Probe, answer: Answer, job: Job) -> None:
     operation, target = cell.operation, probe.target
     cancelled = JOB_STATES[operation.key].cancelled
     if cell.may_cancel and answer.accepted:
-        if not probe.reads("cancel-takes-effect"):
+        after = _read(cell, probe, job, "cancel-takes-effect", settled=True)
+        if after is None:
             return
         probe.hold("cancel-takes-effect")
-        after = probe.settled_state(job.job_id)
         if after != cancelled:
             expected = f"state {cancelled} within {target.settle:g} s"
             received = f"{answer.summary}, then state {after}"
             probe.violate("cancel-takes-effect", expected, received, answer.exchange)
     elif cell.subject.state != cancelled and (cell.forbids_effect or not answer.accepted):
         requirement = cell.requirement if cell.forbids_effect else "refusal-changes-nothing"
-        if not target.reads_state:
-            # What the answer alone shows of the cell's own requirement was held already.
-            probe.reads("refusal-changes-nothing")
+        # What the answer alone shows of the cell's own requirement was held already.
+        unread = [cell.requirement] if cell.expects == HARMLESS else []
+        after = _read(cell, probe, job, "refusal-changes-nothing", *unread)
+        if after is None:
+            return
+        if after == cancelled and _may_end_so(cell, probe):
+            probe.skip(
+                requirement, f"a job that fails by itself is {cancelled} too, so its state proves nothing"
+            )
             return
         probe.hold(requirement)
-        after = target.state(operation, job.job_id)
         if after == cancelled:
             expected = f"the job as it was, {cell.subject.state}"
             received = f"{answer.summary}, then state {after}"
@@ -222,15 +228,50 @@ def _hold_success_flag(cell: Cell, probe: Probe, answer: Answer, job: Job) -> No
         or "is_success" not in answer.json
     ):
         return
-    if not probe.reads("dli-sql-success-flag"):
-        return
-    probe.hold("dli-sql-success-flag")
-    cancelled = JOB_STATES[operation.key].cancelled
+    requirement, cancelled = "dli-sql-success-flag", JOB_STATES[operation.key].cancelled
     if answer.json["is_success"] is not False or cell.subject.state == cancelled:
+        if _can_read(cell, probe) or probe.reads(requirement):
+            probe.hold(requirement)
         return
-    if probe.target.state(operation, job.job_id) == cancelled:
+    after = _read(cell, probe, job, requirement)
+    if after is None:
+        return
+    probe.hold(requirement)
+    if after == cancelled:
         expected = "is_success true, since the job was cancelled"
         probe.violate("dli-sql-success-flag", expected, answer.summary, answer.exchange)
+
+
+def _can_read(cell: Cell, probe: Probe) -> bool:
+    """Tell whether the state of the job of *cell* can be had: from the provider states, or by asking for our own."""
+    ours = cell.subject.kind == "job"
+    return probe.target.reads_state or (ours and probe.target.asks_state(cell.operation))
+
+
+def _may_end_so(cell: Cell, probe: Probe) -> bool:
+    """Tell whether the job of *cell*, a real one that runs on, may come to look cancelled by itself."""
+    states = JOB_STATES[cell.operation.key]
+    ended = cell.subject.state in states.final
+    return not (probe.target.reads_state or ended) and states.cancelled in states.final
+
+
+def _read(cell: Cell, probe: Probe, job: Job, *requirements: str, settled: bool = False) -> str | None:
+    """Return the state of the job of *cell*, *settled* once it is cancelled or has had the time to be.
+
+    Where it cannot be read, *requirements* are skipped and None is returned.
+    """
+    try:
+        if probe.target.reads_state:
+            if settled:
+                return probe.settled_state(job.job_id)
+            return probe.target.state(cell.operation, job.job_id)
+        if not _can_read(cell, probe):
+            raise CannotSupplyError(probe.session.no_reading)  # noqa: TRY301 - one way to skip
+        return settled_state(probe, job) if settled else asked_state(probe, job)
+    except CannotSupplyError as error:
+        for requirement in requirements:
+            probe.skip(requirement, str(error))
+        return None
 
 
 def _hold_bystanders(bystanders: list[tuple[Operation, Job]], probe: Probe, answer: Answer) -> None:

@@ -30,6 +30,8 @@ VARIABLES = {name: f"CALLOFF_{name.upper()}" for name in (*_CREDENTIALS, "projec
 # Requests per second, requests and seconds under --live, where no others are given. The gateway takes 200 requests a
 # second (Huawei Cloud, API Gateway); the user's other programs share them.
 LIVE_RATE, LIVE_REQUESTS, LIVE_SECONDS = 5.0, 1500, 900.0
+# Seconds that an accepted cancel has at least under --live: a client of the vendor's side looks first after 20 (TF).
+LIVE_SETTLE = 30.0
 
 
 def _domain(host: str) -> str:
@@ -99,6 +101,7 @@ def given_target(
         rate = LIVE_RATE if rate is None else rate
         max_requests = LIVE_REQUESTS if max_requests is None else max_requests
         max_seconds = LIVE_SECONDS if max_seconds is None else max_seconds
+        settle = max(settle, LIVE_SETTLE)
     pace = Pace(rate, max_requests, max_seconds)
     _check_budgets(pace)
     options = dict(

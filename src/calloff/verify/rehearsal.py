@@ -6,6 +6,7 @@ server was asked for stands as a placeholder: ``{job_id}`` where the provider st
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -116,6 +117,9 @@ class RehearsedTarget(Target):
             clock_skew=target.clock_skew, kinds=target.kinds,
         )  # fmt: skip
         self.known: dict[str, _Known] = {}
+        if isinstance(states, JobsFile):
+            # A server that conforms has them all, and so many requests there are at most.
+            self.status_calls = dict.fromkeys(states.abilities(target.api.name)["operations"], "")
 
     def new_job(self, operation: Operation, state: str, owner: str = "self", *, spend: bool = True) -> Job:
         """Return a job, and remember its state."""
@@ -144,7 +148,7 @@ class RehearsedSession(Session):
     def rehearse_examination(self) -> None:
         """Note what the examination of the target would send."""
         for _, request in preflight.requests(self.target, self.catalogue, self.seed):
-            self._note(request, None)
+            self._note(request, self._job(request))
 
     def keeps_open(self, wire: StrictWire) -> bool:  # noqa: ARG002
         """Tell that it did, as most servers do."""
@@ -159,12 +163,17 @@ class RehearsedSession(Session):
         self._note(request, job, cancels=cancels)
         if job is not None and cancels:
             job.state = JOB_STATES[job.operation.key].cancelled
+        if job is not None and right and _asks_state(request, job):
+            return _told(job)
         return Response(200 if cancels else 400 if right else 401, (), b"")
 
     def _job(self, request: Request) -> _Known | None:
         """Return the job that *request* names as its path is written."""
-        job_id = request.target.partition("?")[0].rpartition("/")[2]
-        return self.target.known.get(job_id)
+        path = request.target.partition("?")[0]
+        if request.method == "GET":
+            for operation in self.target.api.operations.values():
+                path = path.removesuffix(_after_id(operation))
+        return self.target.known.get(path.rpartition("/")[2])
 
     def _may_cancel(self, request: Request, job: _Known) -> bool:
         states = JOB_STATES[job.operation.key]
@@ -194,6 +203,28 @@ class RehearsedSession(Session):
                 name,
             )
         )
+
+
+def _after_id(operation: Operation) -> str:
+    """Return what follows the id in the path of the status call."""
+    return operation.status.path.rpartition("}")[2]
+
+
+def _asks_state(request: Request, job: _Known) -> bool:
+    """Tell whether *request*, which names *job*, is its status call."""
+    path, _, query = request.target.partition("?")
+    operation = job.operation
+    named = operation.query and operation.query in re.split("[&=]", query)
+    return request.method == operation.status.method and path.endswith(_after_id(operation)) and not named
+
+
+def _told(job: _Known) -> Response:
+    """Tell the state of *job* as the vendor does."""
+    if job.operation.api == "tencent-ci":
+        xml = f"<Response><JobsDetail><State>{job.state}</State></JobsDetail></Response>"
+        return Response(200, (("Content-Type", "application/xml"),), xml.encode())
+    member = "state" if job.operation.name == "cancelBatchJob" else "status"
+    return Response(200, (("Content-Type", "application/json"),), json.dumps({member: job.state}).encode())
 
 
 def _shown(match: re.Match[str]) -> str:

@@ -59,8 +59,15 @@ class Session:
     @property
     def no_reading(self) -> str:
         """Say why no state can be read back, where none can."""
-        source = "the jobs come from a file" if self.target.states is not None else "no provider states given"
-        return f"{source}, so no state can be read back"
+        if self.target.states is None:
+            return "no provider states given, so no state can be read back"
+        why_not = self.target.status_calls.values()
+        if "" in why_not:
+            return (
+                "the jobs come from a file, so no state is read back but that of the job that a cell is about"
+            )
+        known = " and ".join(("the jobs come from a file", *dict.fromkeys(why_not)))
+        return f"{known}, so no state can be read back"
 
     def probe(self, operation: Operation, layer: str, case: str, outcome: Outcome | None = None) -> Probe:
         """Begin one check; what it finds goes to *outcome*, by default that of the session."""

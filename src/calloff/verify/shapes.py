@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from random import Random
 
-    from calloff.apis import Operation
+    from calloff.apis import Operation, StatusCall
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ def malformed_id(operation: Operation, malformation: str, random: Random) -> str
     return _MALFORMED[malformation](unknown_id(operation, random))
 
 
-def target_of(operation: Operation, parameters: Mapping[str, str], prefix: str = "") -> str:
+def target_of(operation: Operation | StatusCall, parameters: Mapping[str, str], prefix: str = "") -> str:
     """Write the request target of *operation*, every parameter percent-encoded."""
     path = operation.path
     for name, value in parameters.items():
@@ -108,7 +108,12 @@ def _version() -> str:
 
 
 def request_for(
-    operation: Operation, parameters: Mapping[str, str], *, host: str, case: str, prefix: str = ""
+    operation: Operation | StatusCall,
+    parameters: Mapping[str, str],
+    *,
+    host: str,
+    case: str,
+    prefix: str = "",
 ) -> Request:
     """Write the documented request of *operation* without a credential; *case* is the id of the case it belongs to."""
     headers = [("Host", host), ("User-Agent", user_agent(case))]

@@ -225,7 +225,8 @@ class Target:
     jobs; *kinds* are further credentials, by the names that the provider states give them. Without *states* the
     target supplies no jobs, and the checks that need one are skipped. *timeout* and *settle* are in seconds, *tls*
     holds the authorities that are trusted, *clock_skew* is the server's clock minus ours, in seconds. *guard*
-    keeps the keys from being locked. Threads may share a target.
+    keeps the keys from being locked. *status_calls* says, by operation, why its status call tells nothing of given
+    jobs: empty where it does, absent where that was not tried. Threads may share a target.
     """
 
     api: Api
@@ -241,6 +242,7 @@ class Target:
     kinds: Mapping[str, Keys] = field(default_factory=dict)
     guard: KeyGuard = field(default_factory=KeyGuard, repr=False)
     wire: Wires = field(init=False, repr=False)
+    status_calls: dict[str, str] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
     _minted: dict[str, Keys] = field(default_factory=dict, repr=False)
     _retired: list[str] = field(default_factory=list, repr=False)
@@ -273,6 +275,10 @@ class Target:
     def reads_state(self) -> bool:
         """Tell whether the state of a job can be read back."""
         return self.states is not None and self.states.reads_state
+
+    def asks_state(self, operation: Operation) -> bool:
+        """Tell whether the state of a given job can be asked for by the vendor's own call."""
+        return self.status_calls.get(operation.name) == ""
 
     def close(self) -> None:
         """Close every connection."""

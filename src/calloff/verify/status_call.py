@@ -1,0 +1,131 @@
+"""Read the state of a given job back by the vendor's own read-only call, where no provider states do.
+
+The call is signed with a good credential, and sent at the pace and within the budgets of every other request.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from typing import TYPE_CHECKING
+from xml.etree.ElementTree import ParseError
+
+from defusedxml.common import DefusedXmlException
+from defusedxml.ElementTree import fromstring
+
+from calloff.verify.judge import Answer
+from calloff.verify.shapes import JOB_STATES, request_for
+from calloff.verify.target import CannotSupplyError
+from calloff.verify.wire import NoAnswerError
+
+if TYPE_CHECKING:
+    from calloff.apis import Operation
+    from calloff.verify.session import Probe
+    from calloff.verify.target import Job
+    from calloff.verify.wire import Request
+
+# Seconds between two looks at a job that is to settle; what is asked for is somebody's real server.
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 3.0
+# The members that name the job and tell its state, by the name of the call.
+_MEMBERS = {
+    "describeInventoryTriggerJob": ("JobId", "State"),
+    "describeAiJob": ("JobId", "State"),
+    "getBatchJobState": ("id", "state"),
+    "getSqlJobStatus": ("job_id", "status"),
+}
+
+
+def status_request(probe: Probe, job: Job) -> Request:
+    """Write the call that asks for the state of *job*, without a credential."""
+    target = probe.target
+    return request_for(
+        probe.operation.status,
+        job.parameters,
+        host=job.host or target.authority,
+        case=probe.id,
+        prefix=target.address.prefix,
+    )
+
+
+def asked_state(probe: Probe, job: Job) -> str:
+    """Return the state of *job*, one of the given ones of our own, that the target tells.
+
+    Raises CannotSupplyError where it tells none.
+    """
+
+    def ask(request: Request) -> Answer:
+        probe.outcome.requests += 1
+        response = probe.session.send(request)
+        return Answer(probe.session.document, probe.operation, request, response)
+
+    try:
+        recipe = probe.session.default_recipe()
+        answer = probe.call(status_request(probe, job), recipe, job.parameters, ask=ask)
+    except NoAnswerError as error:
+        msg = f"{probe.operation.status.name} was not answered: {error}"
+        raise CannotSupplyError(msg) from error
+    return told_state(answer, job)
+
+
+def settled_state(probe: Probe, job: Job) -> str:
+    """Ask for the state of *job* until it is cancelled or the settling time has passed; return the last one.
+
+    Waiting once for a server that forgets is enough. Raises CannotSupplyError where no state is told.
+    """
+    key = probe.operation.key
+    wanted = JOB_STATES[key].cancelled
+    broken = any(
+        found.violated("cancel-takes-effect", key) for found in (probe.outcome, probe.session.outcome)
+    )
+    deadline = time.monotonic() + (0 if broken else probe.target.settle)
+    pause = _FIRST_PAUSE
+    while (state := asked_state(probe, job)) != wanted and time.monotonic() < deadline:
+        time.sleep(pause)
+        pause = min(pause * 2, _LONGEST_PAUSE)
+    return state
+
+
+def told_state(answer: Answer, job: Job) -> str:
+    """Return the state that an *answer* to the status call of *job* tells, in the spelling of the documents.
+
+    Raises CannotSupplyError where it has not the documented form, or is about another job.
+    """
+    call = answer.operation.status.name
+    if answer.response.status != 200:
+        # The text is the server's: no more of it than what an error code looks like.
+        code = answer.error_code if re.fullmatch(r"[A-Za-z][\w.]{0,63}", answer.error_code, re.ASCII) else ""
+        raise CannotSupplyError(f"{call} was answered {answer.response.status} {code}".rstrip())
+    members = _members(answer)
+    of, state = _MEMBERS[call]
+    if members.get("is_success") is False:
+        raise CannotSupplyError(f"{call} was answered 200 with is_success false")
+    if not isinstance(told := members.get(state), str) or not told:
+        raise CannotSupplyError(f"{call} was answered 200 without the text {state}")
+    if isinstance(named := members.get(of), str) and named.lower() != job.job_id.lower():
+        raise CannotSupplyError(f"{call} was answered about another job")
+    # A batch's documented sample has a capital letter that its table of states has not.
+    return known_states(answer.operation).get(told.lower(), told)
+
+
+def known_states(operation: Operation) -> dict[str, str]:
+    """Return the documented states of the jobs of *operation*, by their spelling in lower case."""
+    states = JOB_STATES[operation.key]
+    every = (*states.cancellable, *states.final, *states.silent, states.cancelled)
+    return {state.lower(): state for state in every}
+
+
+def _members(answer: Answer) -> dict[str, object]:
+    """Return the members that describe the job; none where the body is not of the vendor's form."""
+    body = answer.response.body
+    if not answer.is_ci:
+        try:
+            content = json.loads(body)
+        except (ValueError, RecursionError):
+            return {}
+        return content if isinstance(content, dict) else {}
+    try:
+        details = fromstring(body, forbid_dtd=True).find("JobsDetail")
+    except (ParseError, DefusedXmlException, ValueError, LookupError, RecursionError):
+        return {}
+    return {} if details is None else {child.tag: child.text for child in details}
