@@ -132,6 +132,26 @@ def test_a_case_of_a_report_is_sent_again_by_its_id(tmp_path: Path) -> None:
     assert case in fake.seen[-1].header("User-Agent")
 
 
+def test_what_only_the_fuzz_layer_saw_is_told_in_plain_words(tmp_path: Path) -> None:
+    given = (
+        "--mock",
+        "--api",
+        "tencent-ci",
+        "--operation",
+        "cancelAiJob",
+        "--mutant",
+        "ci-request-id-missing",
+    )
+    result = verify(tmp_path, *given, "--layer", "fuzz")
+    (row,) = [row for row in report_of(tmp_path)["results"] if row["requirement"] == "ci-request-id"]
+    (group,) = row["violations"]
+
+    assert result.exit_code == 1, result.output
+    assert (group["expected"], group["gravity"]) == ("headers as documented", "form")
+    assert "x-ci-request-id" in group["received"]
+    assert "conformance" not in result.stdout
+
+
 def test_a_case_sent_again_leaves_the_report_that_names_it(
     mock: MockServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
