@@ -82,7 +82,7 @@ def test_a_malformed_id_breaks_the_pattern_of_the_document_and_an_unknown_one_ke
     operation = OPERATIONS[key]
     pattern = operation.patterns[operation.job_parameter]
 
-    random = Random(0)
+    random = Random(0)  # noqa: S311 - repeatable, no secret
     assert re.fullmatch(pattern, unknown_id(operation, random))
     assert unknown_id(operation, random) != unknown_id(operation, random)
     for problem in malformations(operation):
@@ -93,7 +93,7 @@ def test_a_malformed_id_breaks_the_pattern_of_the_document_and_an_unknown_one_ke
 def test_a_malformed_id_stays_within_its_segment(key: str) -> None:
     operation = OPERATIONS[key]
     for problem in malformations(operation):
-        value = malformed_id(operation, problem, Random(0))
+        value = malformed_id(operation, problem, Random(0))  # noqa: S311 - repeatable, no secret
         parameters = dict.fromkeys(operation.patterns, PROJECT) | {operation.job_parameter: value}
         target = request_for(operation, parameters, host="h", case="c", prefix="/p").target
         assert target.isascii()
