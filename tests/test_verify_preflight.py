@@ -15,6 +15,8 @@ import hostile_server as hostile
 import pytest
 import trustme
 from fake_target import (
+    BUCKET,
+    OTHER_PROJECT,
     PROJECT,
     SECRET_KEY,
     SECURITY_TOKEN,
@@ -27,12 +29,13 @@ from fake_target import (
 )
 from hostile_server import Behaviour, Listener
 
-from calloff.apis import APIS
+from calloff.apis import APIS, ApiName
 from calloff.contract import load_catalogue
 from calloff.mock.disturbances import Disturbance
 from calloff.mock.server import MockServer, run_embedded
 from calloff.mock.tls import Tls
 from calloff.verify.given import given_target
+from calloff.verify.jobs_file import read_jobs
 from calloff.verify.pace import Pace
 from calloff.verify.preflight import Examination, examine, requests
 from calloff.verify.session import Session
@@ -202,8 +205,78 @@ def test_an_answer_that_says_nothing_of_the_credential_is_not_taken_for_a_refusa
     with FakeTarget(script=always(reply)) as fake:
         found = examined(fake.target(keys=TOKEN_ALONE, states=False))
 
-    assert (found.problem, found.accepted) == ("", ())
+    assert found.accepted == ()
     assert f"  credential, token: unclear, {detail}" in found.lines()
+    assert bool(found.problem) is (b"error_code" not in reply.body)
+
+
+STRANGERS: list[tuple[ApiName, Reply, str]] = [
+    (
+        "otc-dli",
+        Reply(501, b"<p>", (("Content-Type", "text/html"),)),
+        "expected JSON with error_code, got 501 text/html;",
+    ),
+    ("otc-dli", json_reply(404, {"error": "no"}), "expected JSON with error_code, got 404 application/json;"),
+    ("tencent-ci", Reply(400, b"Client sent HTTP"), "expected XML with root Error, got 400;"),
+]
+
+
+@pytest.mark.parametrize(("api", "reply", "words"), STRANGERS)
+def test_what_is_no_such_server_is_a_problem(api: ApiName, reply: Reply, words: str) -> None:
+    with FakeTarget(api, always(reply)) as fake:
+        found = examined(fake.target())
+
+    assert found.problem.startswith(f"no answer looks like one of {api}: {words}")
+    assert found.problem.endswith(f"is {fake.url} the right address? Or is it https?")
+    assert not any("refused" in way.detail for way in found.ways)
+
+
+def test_answers_that_are_cut_short_are_still_answers() -> None:
+    def script(fake: FakeTarget, request: Seen) -> Reply:
+        return Reply(0, raw=fake.good(request).to_bytes().replace(b"Content-Length: ", b"Content-Length: 9"))
+
+    with FakeTarget(script=script) as fake:
+        found = examined(fake.target(keys=TOKEN_ALONE))
+
+    assert (found.problem, found.reachable) == ("", True)
+    assert "token" in found.accepted
+
+
+def test_the_host_of_our_jobs_is_learned_where_none_is_given() -> None:
+    with FakeTarget("tencent-ci") as fake:
+        target = fake.target()
+        target.host = None
+        examined(target)
+
+    assert target.authority == BUCKET
+    assert {request.header("Host") for request in fake.seen} == {BUCKET}
+
+
+def test_a_host_that_names_no_bucket_is_a_problem_where_no_job_tells_a_better_one() -> None:
+    with FakeTarget("tencent-ci") as fake:
+        target = fake.target(states=False)
+        target.host = None
+        found = examined(target)
+
+    host = fake.url.removeprefix("http://")
+    assert found.problem == f"the Host {host} of --base-url names no bucket; name yours with --host"
+
+
+def test_operations_without_jobs_and_jobs_of_others_are_listed(tmp_path: Path) -> None:
+    path = tmp_path / "jobs.toml"
+    path.write_text(
+        '[otc-dli.cancelSqlJob]\nRUNNING = ["a-b"]\n[other-owner.otc-dli.cancelSqlJob]\n'
+        f'project_id = "{OTHER_PROJECT}"\nFINISHED = ["c-d"]\n'
+    )
+    with FakeTarget() as fake:
+        target = fake.target(keys=TOKEN_ALONE)
+        target.states = read_jobs(path, "otc-dli", project_id=PROJECT)
+        lines = examined(target).lines()
+
+    assert "  jobs, cancelSqlJob: RUNNING" in lines
+    assert "  jobs, cancelBatchJob: none" in lines
+    assert "  jobs of another owner, cancelSqlJob: FINISHED" in lines
+    assert "  jobs of another owner, cancelBatchJob: none" in lines
 
 
 def test_a_403_that_ci_gives_to_an_unknown_job_is_not_taken_for_a_refusal() -> None:

@@ -430,3 +430,11 @@ def test_a_header_is_found_in_any_case() -> None:
         "t",
         None,
     )
+
+
+def test_no_message_begins_with_a_number_of_the_system() -> None:
+    wire = Wire(Address.parse("http://127.0.0.1:1"), 1.0)
+    with pytest.raises(TargetLostError) as caught:
+        wire.send_nothing()
+
+    assert str(caught.value).endswith(": Connection refused")

@@ -61,6 +61,12 @@ class JobsFile:
                 states[operation.name].append(state)
         return {"operations": {name: tuple(known) for name, known in states.items()}, "credentials": ()}
 
+    def states(self, operation: str, owner: str) -> tuple[str, ...]:
+        """Return the states that jobs of *owner* are named in, for the operation of that name."""
+        return tuple(
+            state for (key, whose, state) in self.jobs if key.endswith(f"/{operation}") and whose == owner
+        )
+
     def new_job(self, operation: Operation, state: str, owner: str, *, spend: bool = True) -> Job:
         """Return a job that is not spent yet.
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from calloff.contract import load_catalogue
+from calloff.verify.jobs_file import JobsFile
 from calloff.verify.judge import Answer
 from calloff.verify.key_guard import MAX_FAILURES_IN_A_ROW
 from calloff.verify.pace import BudgetSpentError, http_date
@@ -23,7 +24,7 @@ from calloff.verify.recipes import RECIPES
 from calloff.verify.session import Session
 from calloff.verify.status_call import asked_state, known_states, status_request
 from calloff.verify.target import CannotSupplyError, TargetError
-from calloff.verify.wire import NoAnswerError, Request, TargetLostError
+from calloff.verify.wire import NoAnswerError, Request, TargetLostError, UnframedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +40,8 @@ MAX_SKEW = 2.0
 # Of right requests under one key; one is left for the run, where it shows as what it violates.
 MAX_REFUSALS = MAX_FAILURES_IN_A_ROW - 1
 _BARE = "no credential"
+# How a Host of Tencent's begins: bucket and APPID.
+_BUCKET = re.compile(r"[a-z0-9-]+-[0-9]+\.")
 # Codes of a 403 that need not be about the credential: CI's of a job that may not be cancelled, or is not there
 # (silent point ci-unknown-job), and those of DLI itself, behind the gateway that checks who asks.
 _ALSO_OF_JOBS = re.compile(r"AccessDenied|DLI\..*")
@@ -58,7 +61,11 @@ class Way:
 
 @dataclass
 class Examination:
-    """What is known of a target; *problem* is a sentence where it cannot be verified, else empty."""
+    """What is known of a target; *problem* is a sentence where it cannot be verified, else empty.
+
+    *formed* tells whether an answer looked as the vendor's do, or was cut short, so that nobody knows; *heard* says
+    what came last.
+    """
 
     target: Target
     reachable: bool = False
@@ -67,6 +74,8 @@ class Examination:
     no_states: str = ""
     clock: str = ""
     problem: str = ""
+    formed: bool = False
+    heard: str = ""
 
     @property
     def accepted(self) -> tuple[str, ...]:
@@ -81,7 +90,14 @@ class Examination:
         if self.clock:
             lines.append(f"  clock: {self.clock}")
         lines += [f"  credential, {way.name}: {way.verdict}, {way.detail}" for way in self.ways]
-        lines += [f"  jobs, {name}: {', '.join(states)}" for name, states in self.states.items()]
+        if not self.no_states:
+            file = target.states if isinstance(target.states, JobsFile) else None
+            for name in target.api.operations:
+                own = file.states(name, "self") if file else self.states.get(name, ())
+                lines.append(f"  jobs, {name}: {', '.join(own) or 'none'}")
+                if file:
+                    others = ", ".join(file.states(name, "other")) or "none"
+                    lines.append(f"  jobs of another owner, {name}: {others}")
         lines += [
             f"  states, {name}: {f'not read back, {why}' if why else 'read back by the status call'}"
             for name, why in target.status_calls.items()
@@ -102,18 +118,21 @@ def examine(target: Target, catalogue: Catalogue | None = None, seed: int = 0) -
     session = Session(target, catalogue or load_catalogue(), seed=seed)
     unusable = _look_at_states(found)
     try:
+        hostless = "" if unusable else _learn_host(found)
         bare = _look(found, session)
         if unusable:
             found.problem = f"the provider states cannot be used: {unusable}"
         else:
             _try_ways(found, session, bare)
+            found.problem = hostless or found.problem
             if not found.problem:
                 _try_status_calls(found, session)
     except TargetLostError as error:
         what = "the target was lost" if found.reachable else "the server cannot be reached"
         found.problem = f"{what}: {error}"
     except NoAnswerError as error:
-        found.problem = f"the server accepts connections and gives no HTTP answer: {error}"
+        hint = "; is it https?" if _plain(target) else ""
+        found.problem = f"the server accepts connections and gives no HTTP answer: {error}{hint}"
     except TargetError as error:
         found.problem = f"the provider states cannot be used: {error}"
     except (CannotSupplyError, BudgetSpentError) as error:
@@ -173,17 +192,63 @@ def _look_at_states(found: Examination) -> str:
     return ""
 
 
-def _look(found: Examination, session: Session) -> Response | None:
-    """Send a request without a credential, set our clock by the answer and return it, None where there is none."""
-    request = _cancel(_probe(found, session, _BARE))
-    before = time.time()
+def _learn_host(found: Examination) -> str:
+    """Take the Host that our own jobs are reached under, where none is given; return why none is known, else empty."""
+    target = found.target
+    if target.host is not None or target.api.name != "tencent-ci":
+        return ""
+    for name, states in found.states.items():
+        for state in states:
+            with suppress(CannotSupplyError):
+                target.host = target.new_job(target.api.operations[name], state, spend=False).host
+                if target.host is not None or target.reads_state:
+                    return ""
+    if _BUCKET.match(target.authority):
+        return ""
+    return f"the Host {target.authority} of --base-url names no bucket; name yours with --host"
+
+
+def _plain(target: Target) -> bool:
+    return target.address.scheme == "http"
+
+
+def _send(found: Examination, session: Session, probe: Probe, request: Request) -> Answer:
+    """Send *request* and return the answer, or what came of it where it was cut short."""
     try:
         response = session.send(request)
+    except UnframedError as error:
+        if error.response is None:
+            raise
+        response = error.response
+        found.formed = True
+    found.reachable = True
+    answer = Answer(session.document, probe.operation, request, response)
+    found.formed = found.formed or _has_the_form(answer)
+    # The rest of it is the server's own text, which may repeat a secret.
+    known = re.fullmatch(r"[\w.+-]{1,40}/[\w.+-]{1,40}", response.media_type, re.ASCII)
+    found.heard = f"{response.status} {response.media_type if known else ''}".rstrip()
+    return answer
+
+
+def _has_the_form(answer: Answer) -> bool:
+    """Tell whether anything of *answer* looks as the vendor's answers do."""
+    if answer.is_ci:
+        return answer.xml is not None or any(
+            map(answer.response.header, ("x-ci-request-id", "x-ci-trace-id"))
+        )
+    return bool(answer.error_code) or (answer.accepted and not answer.response.body)
+
+
+def _look(found: Examination, session: Session) -> Response | None:
+    """Send a request without a credential, set our clock by the answer and return it, None where there is none."""
+    probe = _probe(found, session, _BARE)
+    before = time.time()
+    try:
+        response = _send(found, session, probe, _cancel(probe)).response
     except NoAnswerError:
         # A server may do so to a stranger; the first right request tells.
         found.clock = "unknown"
         return None
-    found.reachable = True
     _set_clock(found, response, before, time.time())
     return response
 
@@ -220,7 +285,7 @@ def _try_ways(found: Examination, session: Session, bare: Response | None) -> No
         # Which key a token stands for is not known, and a token locks none.
         key_id = keys.key_id if kind != "token" else ""
         if refusals[key_id] >= MAX_REFUSALS:
-            why = f"{MAX_REFUSALS} others were refused under the same key"
+            why = f"{MAX_REFUSALS} others under the same key were not accepted"
             found.ways.append(Way(recipe.name, kind, "not tried", why))
             continue
         mark = target.guard.mark(key_id)
@@ -239,6 +304,12 @@ def _try_ways(found: Examination, session: Session, bare: Response | None) -> No
         ways = "; ".join(f"{way.name}: {way.detail}" for way in tried)
         found.problem = (
             f"the server refused the credentials in every way ({ways}); check them, and the project"
+        )
+    elif all(way.verdict == "unclear" for way in tried) and not found.formed:
+        wanted = "XML with root Error" if target.api.name == "tencent-ci" else "JSON with error_code"
+        found.problem = (
+            f"no answer looks like one of {target.api.name}: expected {wanted}, got {found.heard}; "
+            f"is {target.base_url} the right address?{' Or is it https?' if _plain(target) else ''}"
         )
 
 
@@ -286,16 +357,14 @@ def _try(found: Examination, session: Session, recipe: Recipe, bare: Response | 
     probe = _probe(found, session, recipe.name)
     request = probe.authenticate(_cancel(probe), recipe)
     try:
-        response = session.send(request)
+        answer = _send(found, session, probe, request)
     except NoAnswerError:
         if not found.reachable:
             raise
         return "unclear", "no answer"
-    found.reachable = True
-    answer = Answer(session.document, probe.operation, request, response)
     # The text is the server's: no more of it than what an error code looks like.
     code = answer.error_code if re.fullmatch(r"[A-Za-z][\w.]{0,63}", answer.error_code, re.ASCII) else ""
-    status = response.status
+    status = answer.response.status
     detail = f"{status} {code}".rstrip()
     if status == 401 or (status == 403 and not _ALSO_OF_JOBS.fullmatch(code)):
         return "refused", detail
