@@ -10,7 +10,7 @@ from random import Random
 import pytest
 from fake_target import PROJECT, FakeJob, FakeTarget, Reply, Script, Seen, json_reply, refusal
 
-from calloff.apis import OPERATIONS
+from calloff.apis import OPERATIONS, Operation
 from calloff.contract import load_catalogue
 from calloff.verify.cells import HARMLESS, REFUSE, Cell, cells
 from calloff.verify.engine import Run, checks, run_check
@@ -447,8 +447,13 @@ def test_a_server_that_forgets_is_waited_for_once() -> None:
 
     with FakeTarget(script=script) as fake:
         session = fake.session()
-        within = session.target.settled_state
-        session.target.settled_state = lambda *args: (waited.append(args[3]), within(*args))[1]  # type: ignore[method-assign,assignment]
+        settled = session.target.settled_state
+
+        def noted(operation: Operation, job_id: str, wanted: str, within: float) -> str:
+            waited.append(within)
+            return settled(operation, job_id, wanted, within)
+
+        session.target.settled_state = noted  # type: ignore[method-assign]
         for check in checks(OPERATIONS[SQL]):
             run_check(check, session)
         session.target.close()

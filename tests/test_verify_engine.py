@@ -224,8 +224,7 @@ def test_several_workers_end_together_and_keep_what_they_found(end: Callable[[],
     assert [thread for thread in threading.enumerate() if thread.name.startswith("calloff-")] == []
 
 
-@pytest.mark.parametrize(("good_ones", "all_of_them"), [(0, 4 + 5), (30, 30 + 5)])  # 4 of the examination
-def test_a_server_that_throttles_for_good_is_soon_left_alone(good_ones: int, all_of_them: int) -> None:
+def throttled_after(good_ones: int) -> tuple[FakeTarget, Run, int]:
     throttled = Reply(429, headers=(("Retry-After", "3600"),))
 
     def throttle(fake: FakeTarget, request: Seen) -> Reply | None:
@@ -234,9 +233,22 @@ def test_a_server_that_throttles_for_good_is_soon_left_alone(good_ones: int, all
     with FakeTarget(script=throttle) as fake:
         run = Run(CATALOGUE, operations=[SQL], layers=["table"])
         status = run.verify([fake.target()])
+    return fake, run, status
 
-    assert len(fake.seen) == all_of_them
+
+def test_a_server_that_begins_to_throttle_for_good_is_soon_left_alone() -> None:
+    fake, run, status = throttled_after(30)
+
+    assert len(fake.seen) == 30 + 5
     assert run.stopped.startswith("the target was lost: 5 requests in a row were answered 429 to the end")
+    assert status == 3
+
+
+def test_a_server_that_throttles_from_the_start_is_told_as_such() -> None:
+    fake, run, status = throttled_after(0)
+
+    assert len(fake.seen) == 4  # of the examination
+    assert run.stopped.startswith("the server throttles every request (429); try later")
     assert status == 3
 
 
@@ -336,6 +348,17 @@ def test_what_needs_a_reading_is_skipped_and_never_held_without_one() -> None:
         assert f"the jobs come from a file and {why_not}, so no state can be read back" in reasons
     for requirement in ("cancel-accepted", "unknown-job-refused", "malformed-id-refused", "dli-auth-missing"):
         assert outcome.verdict(requirement, SQL) == "held", requirement
+
+
+def test_of_ids_of_a_file_none_is_spent_on_finding_out_what_a_refusal_is_about() -> None:
+    def no_signatures(fake: FakeTarget, request: Seen) -> Reply | None:
+        return refusal(404, "DLI.0002") if request.header("Authorization") else None
+
+    fake, run = without_reading(no_signatures, layers=["table"])
+    named = {(request.header("User-Agent"), request.target) for request in fake.seen if fake.job_of(request)}
+
+    assert run.outcomes["otc-dli"].violated("cancel-accepted", SQL)
+    assert [agent for agent, number in Counter(agent for agent, _ in named).items() if number > 1] == []
 
 
 def test_without_a_reading_no_job_is_spent_on_a_bystander() -> None:

@@ -306,11 +306,19 @@ def _try_ways(found: Examination, session: Session, bare: Response | None) -> No
             f"the server refused the credentials in every way ({ways}); check them, and the project"
         )
     elif all(way.verdict == "unclear" for way in tried) and not found.formed:
-        wanted = "XML with root Error" if target.api.name == "tencent-ci" else "JSON with error_code"
-        found.problem = (
-            f"no answer looks like one of {target.api.name}: expected {wanted}, got {found.heard}; "
-            f"is {target.base_url} the right address?{' Or is it https?' if _plain(target) else ''}"
-        )
+        found.problem = _no_such_server(found)
+
+
+def _no_such_server(found: Examination) -> str:
+    """Say that no answer has the vendor's form."""
+    target = found.target
+    if found.heard.startswith("429"):
+        return "the server throttles every request (429); try later, or with a lower --rate"
+    wanted = "XML with root Error" if target.api.name == "tencent-ci" else "JSON with error_code"
+    return (
+        f"no answer looks like one of {target.api.name}: expected {wanted}, got {found.heard}; "
+        f"is {target.base_url} the right address?{' Or is it https?' if _plain(target) else ''}"
+    )
 
 
 def _status_probes(found: Examination, session: Session) -> list[Probe]:
