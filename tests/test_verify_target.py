@@ -145,7 +145,9 @@ def test_nonsense_of_the_provider_states_is_a_clear_error(reply: Reply, call: st
         target = fake.target()
         job = target.new_job(SQL, "RUNNING") if call != "GET " else None
         fake.provided = {call: reply}
-        with pytest.raises(TargetError, match=f"{fake.states_url}.*(expected|no answer|closed|end of the connection)"):
+        with pytest.raises(
+            TargetError, match=f"{fake.states_url}.*(expected|no answer|closed|end of the connection)"
+        ):
             target.new_job(SQL, "RUNNING") if job is None or call == "POST /jobs" else target.state(
                 SQL, job.job_id
             )
