@@ -146,6 +146,17 @@ def test_a_right_server_is_found_right_and_cancels(tmp_path: Path, api: ApiName)
     assert statuses.count(200) > 10
 
 
+def test_links_into_other_documents_are_no_error(tmp_path: Path) -> None:
+    with run_embedded(["otc-dli"]) as server:
+        base_url = server.announcement["apis"]["otc-dli"]["base_url"]
+        environment = {"CALLOFF_PROVIDER_STATES": server.announcement["provider_states_url"]}
+        options = ("--phases", "examples,stateful", "--max-examples", "1")
+        result = schemathesis(tmp_path, document_of("otc-dli"), base_url, environment, *options)
+
+    assert "Missing Open API links" not in result.stdout
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
 def test_a_server_that_accepts_any_token_is_found(tmp_path: Path) -> None:
     with run_embedded(["otc-dli"], mutant="dli-any-token-accepted") as server:
         base_url = server.announcement["apis"]["otc-dli"]["base_url"]

@@ -116,6 +116,13 @@ class Hooks:
         # Provider states answer one request at a time, schemathesis may have several workers.
         self._lock = threading.Lock()
 
+    def before_load_schema(self, _: Any, schema: dict[str, Any]) -> None:
+        """Take out links into other documents: schemathesis follows none, and ends with an error over them."""
+        for response in schema.get("components", {}).get("responses", {}).values():
+            links = response.get("links", {})
+            for name in [n for n, link in links.items() if not link.get("operationRef", "#").startswith("#")]:
+                del links[name]
+
     def before_call(self, _: Any, case: Any, kwargs: dict[str, Any]) -> None:
         """Give a well-formed case a fresh job, and have the request signed when it is final."""
         signer = self.signer(case)
@@ -193,7 +200,7 @@ def register(environment: Mapping[str, str] = os.environ) -> None:
             case.headers[signer.header] = PLACEHOLDER
 
     # schemathesis writes attributes onto what it registers, which a method does not take.
-    for name in ("before_call", "after_call", "after_network_error"):
+    for name in ("before_load_schema", "before_call", "after_call", "after_network_error"):
         schemathesis.hook(name)(partial(getattr(hooks, name)))
 
 
