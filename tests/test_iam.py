@@ -316,7 +316,7 @@ def test_fetching_the_token_counts_against_the_one_deadline() -> None:
 )
 def test_without_a_url_the_public_iam_of_the_region_is_meant(client: Any, region: str, host: str) -> None:
     made = client(region=region, project_id=PROJECT, credentials=IamPassword("u", "p", "d"))
-    request = made._core.token_source.request()
+    request = made.core.token_source.request()
 
     assert (request.scheme, request.host, request.port) == ("https", host, 443)
 

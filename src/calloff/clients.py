@@ -11,53 +11,24 @@ renewed once, and the request, which was refused, is sent again.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, Self, TypedDict, TypeVar, Unpack, cast
+from typing import TYPE_CHECKING, Any, Self, TypedDict, TypeVar, Unpack
 
-from calloff.acceptance import CancelAccepted, read_acceptance
-from calloff.answers import problem, token_ended
-from calloff.apis import APIS, ApiName, Operation, StatusCall
-from calloff.credentials import (
-    AccessKey,
-    DliCredential,
-    IamPassword,
-    KeyCredential,
-    SigningCredential,
-    TemporaryKey,
-    Token,
-)
-from calloff.errors import ApiError, InvalidInputError
-from calloff.iam import AsyncTokenCache, TokenCache, TokenSource, token_source
-from calloff.prepare import (
-    PreparedRequest,
-    check_credential,
-    checked,
-    checked_host,
-    own_endpoint,
-    prepare,
-    public_endpoint,
-)
-from calloff.states import JobState, read_state
-from calloff.transport import (
-    Answer,
-    AsyncHttpTransport,
-    AsyncSender,
-    HttpTransport,
-    Sender,
-    Verify,
-    tls_context,
-)
+from calloff.acceptance import CancelAccepted
+from calloff.answers import token_ended
+from calloff.apis import ApiName
+from calloff.calls import Call, CallKind, Core
+from calloff.credentials import AccessKey, DliCredential, IamPassword, KeyCredential, TemporaryKey, Token
+from calloff.errors import ApiError
+from calloff.iam import AsyncTokenCache, TokenCache
+from calloff.prepare import PreparedRequest, check_credential
+from calloff.states import JobState
+from calloff.transport import Answer, AsyncHttpTransport, AsyncSender, HttpTransport, Sender, Verify
 
 if TYPE_CHECKING:
     from calloff_clients.huaweicloud_dli.models import SqlCancelResult as HuaweiCloudSqlCancelResult
     from calloff_clients.otc_dli.models import BatchCancelResult, SqlCancelResult
 
-DEFAULT_TIMEOUT = 30.0
-_MAX_TIMEOUT = 86400.0
-
-CallKind = TypeVar("CallKind", Operation, StatusCall)
 Outcome = TypeVar("Outcome")
 
 
@@ -81,113 +52,15 @@ class ClientOptions(TypedDict, total=False):
     clock: Callable[[], float]
 
 
-@dataclass(frozen=True, slots=True)
-class _Call(Generic[CallKind]):
-    """One checked call: operation, job, path parameters, and the moment at which it must have ended."""
-
-    operation: CallKind
-    job_id: str
-    ids: dict[str, str]
-    deadline: float
-
-
 # Reads the answer to a call: what a method returns, or the error that it raises.
-_Reader = Callable[[_Call[CallKind], PreparedRequest, Answer], Outcome | ApiError]
-
-
-class _Core:
-    """All of a client but its I/O: it says what to send, and what an answer means."""
-
-    def __init__(
-        self,
-        api: ApiName,
-        parts: dict[str, str],
-        credential: DliCredential,
-        *,
-        project_id: str = "",
-        timeout: float = DEFAULT_TIMEOUT,
-        base_url: str | None = None,
-        host: str | None = None,
-        allow_http: bool = False,
-        verify: Verify = None,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self.api, self.clock = APIS[api], clock
-        self.timeout = _checked_timeout(timeout)
-        public = public_endpoint(self.api, parts)
-        if base_url is not None:
-            if host is None and "bucket" in parts:
-                host = public.host_header
-            self.endpoint = own_endpoint(base_url, host=host, allow_http=allow_http)
-        elif host is not None:
-            raise InvalidInputError(
-                f"host={checked_host(host)!r} goes with base_url; alone it has no meaning"
-            )
-        else:
-            self.endpoint = public
-        self.ids: dict[str, str] = {}
-        if api != "tencent-ci":
-            pattern = self.api.operations["cancelSqlJob"].patterns["project_id"]
-            self.ids["project_id"] = checked("project_id", project_id, pattern)
-        self.credential = credential
-        self.token_source: TokenSource | None = None
-        if isinstance(credential, IamPassword):
-            self.token_source = token_source(
-                credential,
-                api=api,
-                region=parts["region"],
-                project_id=project_id,
-                base_url=base_url,
-                allow_http=allow_http,
-            )
-        schemes = {self.endpoint.scheme, self.token_source.endpoint.scheme if self.token_source else ""}
-        self.tls = tls_context(verify) if "https" in schemes or verify is not None else None
-
-    def call(self, operation: CallKind, job_id: str, timeout: float | None) -> _Call[CallKind]:
-        """Check one call before anything is fetched for it; its deadline begins to run."""
-        seconds = self.timeout if timeout is None else _checked_timeout(timeout)
-        parameter = operation.job_parameter
-        ids = {**self.ids, parameter: checked(parameter, job_id, operation.patterns[parameter])}
-        return _Call(operation, job_id, ids, time.monotonic() + seconds)
-
-    def prepare(self, call: _Call[CallKind], token: Token | None) -> PreparedRequest:
-        """Prepare one call, signed for this moment, or with ``token`` where the credential is a user."""
-        # A user always comes with a source of tokens, so here it has a token.
-        credential = token or cast("SigningCredential", self.credential)
-        return prepare(
-            call.operation, call.ids, endpoint=self.endpoint, credential=credential, now=self.clock()
-        )
-
-    def state(self, call: _Call[StatusCall], request: PreparedRequest, answer: Answer) -> JobState | ApiError:
-        """Read an answer to the call that reads a job's state: the state, or the error to raise."""
-        if answer.status != 200:
-            return problem(request, answer, now=self.clock())
-        return read_state(call.operation, call.job_id, request, answer)
-
-    def outcome(
-        self, call: _Call[Operation], request: PreparedRequest, answer: Answer
-    ) -> CancelAccepted[Any] | ApiError:
-        """Read an answer to a cancel: the acceptance, or the error to raise."""
-        if answer.status != 200:
-            return problem(request, answer, now=self.clock())
-        return read_acceptance(call.operation, call.job_id, request, answer)
-
-
-def _checked_timeout(timeout: float) -> float:
-    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
-        raise InvalidInputError(f"timeout must be a number of seconds, not {type(timeout).__name__}")
-    if not 0 < timeout <= _MAX_TIMEOUT:  # false for NaN, too
-        raise InvalidInputError(
-            f"timeout must be above 0 and at most {_MAX_TIMEOUT:g} seconds; got {timeout}"
-        )
-    return float(timeout)
+_Reader = Callable[[Call[CallKind], PreparedRequest, Answer], Outcome | ApiError]
 
 
 class _Client:
     """Runs a core synchronously; may be shared by threads."""
 
-    def __init__(self, core: _Core) -> None:
-        self._core = core
+    def __init__(self, core: Core) -> None:
+        self.core = core
         self._sender: Sender = HttpTransport(core.tls)
         source = core.token_source
         self._tokens = TokenCache(source, self._sender, core.clock) if source else None
@@ -203,19 +76,19 @@ class _Client:
         self.close()
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._core.endpoint.host_header})"
+        return f"{type(self).__name__}({self.core.endpoint.host_header})"
 
     def _cancel(self, name: str, job_id: str, timeout: float | None) -> CancelAccepted[Any]:
-        call = self._core.call(self._core.api.operations[name], job_id, timeout)
-        return self._run(call, self._core.outcome)
+        call = self.core.call(self.core.api.operations[name], job_id, timeout)
+        return self._run(call, self.core.outcome)
 
     def _read(self, name: str, job_id: str, timeout: float | None) -> JobState:
         """Read the state of a job that the operation ``name`` would cancel."""
-        call = self._core.call(self._core.api.operations[name].status, job_id, timeout)
-        return self._run(call, self._core.state)
+        call = self.core.call(self.core.api.operations[name].status, job_id, timeout)
+        return self._run(call, self.core.state)
 
-    def _run(self, call: _Call[CallKind], read: _Reader[CallKind, Outcome]) -> Outcome:
-        core, tokens = self._core, self._tokens
+    def _run(self, call: Call[CallKind], read: _Reader[CallKind, Outcome]) -> Outcome:
+        core, tokens = self.core, self._tokens
         token = tokens.get(deadline=call.deadline) if tokens else None
         request = core.prepare(call, token)
         outcome = read(call, request, self._sender.send(request, deadline=call.deadline))
@@ -228,8 +101,8 @@ class _Client:
 class _AsyncClient:
     """Runs a core asynchronously, in one event loop."""
 
-    def __init__(self, core: _Core) -> None:
-        self._core = core
+    def __init__(self, core: Core) -> None:
+        self.core = core
         self._sender: AsyncSender = AsyncHttpTransport(core.tls)
         source = core.token_source
         self._tokens = AsyncTokenCache(source, self._sender, core.clock) if source else None
@@ -245,19 +118,19 @@ class _AsyncClient:
         await self.close()
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._core.endpoint.host_header})"
+        return f"{type(self).__name__}({self.core.endpoint.host_header})"
 
     async def _cancel(self, name: str, job_id: str, timeout: float | None) -> CancelAccepted[Any]:
-        call = self._core.call(self._core.api.operations[name], job_id, timeout)
-        return await self._run(call, self._core.outcome)
+        call = self.core.call(self.core.api.operations[name], job_id, timeout)
+        return await self._run(call, self.core.outcome)
 
     async def _read(self, name: str, job_id: str, timeout: float | None) -> JobState:
         """Read the state of a job that the operation ``name`` would cancel."""
-        call = self._core.call(self._core.api.operations[name].status, job_id, timeout)
-        return await self._run(call, self._core.state)
+        call = self.core.call(self.core.api.operations[name].status, job_id, timeout)
+        return await self._run(call, self.core.state)
 
-    async def _run(self, call: _Call[CallKind], read: _Reader[CallKind, Outcome]) -> Outcome:
-        core, tokens = self._core, self._tokens
+    async def _run(self, call: Call[CallKind], read: _Reader[CallKind, Outcome]) -> Outcome:
+        core, tokens = self.core, self._tokens
         token = await tokens.get(deadline=call.deadline) if tokens else None
         request = core.prepare(call, token)
         outcome = read(call, request, await self._sender.send(request, deadline=call.deadline))
@@ -279,18 +152,18 @@ def _check_options(options: ClientOptions) -> None:
         raise TypeError(f"no option {unknown[0]!r}; there are: {', '.join(sorted(known))}")
 
 
-def _ci(bucket: str, region: str, credentials: KeyCredential, options: ClientOptions) -> _Core:
+def _ci(bucket: str, region: str, credentials: KeyCredential, options: ClientOptions) -> Core:
     _check_options(options)
     check_credential("tencent-ci", credentials, (AccessKey, TemporaryKey))
-    return _Core("tencent-ci", {"bucket": bucket, "region": region}, credentials, **options)
+    return Core("tencent-ci", {"bucket": bucket, "region": region}, credentials, **options)
 
 
 def _dli(
     api: ApiName, region: str, project_id: str, credentials: DliCredential, options: ClientOptions
-) -> _Core:
+) -> Core:
     _check_options(options)
     check_credential(api, credentials, (AccessKey, TemporaryKey, Token, IamPassword))
-    return _Core(api, {"region": region}, credentials, project_id=project_id, **options)
+    return Core(api, {"region": region}, credentials, project_id=project_id, **options)
 
 
 class TencentCiClient(_Client):
