@@ -93,6 +93,13 @@ if TYPE_CHECKING:
     help="Keep jobs and credentials in this SQLite file: whatever was acknowledged outlives a crash.",
 )
 @click.option(
+    "--jobs",
+    multiple=True,
+    metavar="API/OPERATION[:STATE]=COUNT[@FILE]",
+    help="Make jobs at the start and write their ids to FILE, one per line; repeatable. STATE is the first one that "
+    "can be cancelled where it is left out.",
+)
+@click.option(
     "--request-timeout",
     metavar="SECONDS",
     default=30.0,
@@ -127,6 +134,7 @@ def command(
     tls_key: Path | None,
     speed: float,
     state_file: Path | None,
+    jobs: tuple[str, ...],
     request_timeout: float,
     as_json: bool,
     list_mutants: bool,
@@ -141,6 +149,7 @@ def command(
     require_extra("mock")
     from calloff.mock.dialects import parse_dialect, read_profile
     from calloff.mock.disturbances import parse_disturbance
+    from calloff.mock.jobs_wanted import parse_jobs
     from calloff.mock.server import announcement_line, serve
     from calloff.mock.tls import Tls
 
@@ -174,6 +183,7 @@ def command(
         request_seconds=request_timeout,
         speed=speed,
         state_file=state_file,
+        jobs=[parse_jobs(text) for text in jobs],
     )
 
 

@@ -18,6 +18,7 @@ from calloff.errors import InvalidInputError, MissingExtraError
 from calloff.mock.connections import ENOUGH, REQUEST_SECONDS, Guard, Limits, raise_open_files
 from calloff.mock.dialects import Dialect
 from calloff.mock.disturbances import Disturbances
+from calloff.mock.jobs_wanted import check_jobs, make_jobs, write_ids
 from calloff.mock.mutants import find_mutant
 from calloff.mock.site import HIGHEST_PORT, Site, served_names
 from calloff.mock.state import ServerState
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from calloff.apis import ApiName
     from calloff.mock.disturbances import Disturbance
+    from calloff.mock.jobs_wanted import JobsWanted
     from calloff.mock.journal import Journal
     from calloff.mock.state_file import StateFile
     from calloff.mock.tls import Tls
@@ -121,6 +123,7 @@ def _site(
     tls: Tls | None,
     speed: float,
     state_file: Path | None,
+    jobs: Iterable[JobsWanted],
 ) -> Generator[Site, None, None]:
     names = check_apis(apis)
     if not 0 <= port <= HIGHEST_PORT:
@@ -131,6 +134,7 @@ def _site(
     if mutant is not None and state_file is not None:
         raise InvalidInputError("a state file keeps what a correct server does; leave it out with a mutant")
     running = Disturbances(disturbances, seed=seed)
+    wanted = tuple(jobs)
     with contextlib.ExitStack() as stack:
         file = None if state_file is None else stack.enter_context(_opened(state_file))
         state = ServerState(
@@ -141,11 +145,15 @@ def _site(
             speed=speed,
             stores=None if file is None else file.stores(),
         )
+        check_jobs(wanted, state)
         served = stack.enter_context(certified(tls, served_names(host)))
         site = Site(state, found, running, host=host, port=port, served=served)
         stack.callback(site.close)
         if file is not None:
             file.resume(state)
+        with contextlib.nullcontext() if file is None else file.together():
+            listed = make_jobs(wanted, state)
+        write_ids(listed)
         yield site
 
 
@@ -162,6 +170,7 @@ def run_embedded(
     tls: Tls | None = None,
     speed: float = 0.0,
     state_file: Path | None = None,
+    jobs: Iterable[JobsWanted] = (),
     limits: Limits | None = None,
 ) -> Generator[MockServer, None, None]:
     """Run the server in a thread of its own while the context lasts.
@@ -177,11 +186,12 @@ def run_embedded(
         tls: speak TLS on every port; a CA made for it stands in the file that the announcement names.
         speed: how many times faster than in their tables jobs run by themselves; at 0 they stay where they are put.
         state_file: SQLite file in which jobs and credentials outlive the server; made where there is none.
+        jobs: those to make before it answers, beside what the state file holds.
         limits: what a client may take; the usual ones without.
 
     Raises:
-        InvalidInputError: an unknown API or mutant, a port that is taken, a certificate that is none, or a state
-            file that cannot be used.
+        InvalidInputError: an unknown API or mutant, a port that is taken, a certificate that is none, a state
+            file that cannot be used, or jobs that there cannot be.
         MissingExtraError: the extra ``mock`` is not installed.
     """
     with _site(
@@ -196,6 +206,7 @@ def run_embedded(
         tls=tls,
         speed=speed,
         state_file=state_file,
+        jobs=jobs,
     ) as site:
         server = _uvicorn(site, limits or Limits())
         thread = threading.Thread(
@@ -233,6 +244,7 @@ def serve(
     tls: Tls | None = None,
     speed: float = 0.0,
     state_file: Path | None = None,
+    jobs: Iterable[JobsWanted] = (),
     request_seconds: float = REQUEST_SECONDS,
 ) -> None:
     """Run the server in the foreground until SIGINT or SIGTERM.
@@ -249,11 +261,12 @@ def serve(
         tls: speak TLS on every port; a CA made for it stands in the file that the announcement names.
         speed: how many times faster than in their tables jobs run by themselves; at 0 they stay where they are put.
         state_file: SQLite file in which jobs and credentials outlive the server; made where there is none.
+        jobs: those to make before it answers, beside what the state file holds.
         request_seconds: how long a request may take to arrive.
 
     Raises:
-        InvalidInputError: an unknown API or mutant, a port that is taken, a certificate that is none, or a state
-            file that cannot be used.
+        InvalidInputError: an unknown API or mutant, a port that is taken, a certificate that is none, a state
+            file that cannot be used, or jobs that there cannot be.
         MissingExtraError: the extra ``mock`` is not installed.
     """
     with _site(
@@ -268,6 +281,7 @@ def serve(
         tls=tls,
         speed=speed,
         state_file=state_file,
+        jobs=jobs,
     ) as site:
         server = _uvicorn(site, _own_limits(request_seconds))
         with contextlib.suppress(KeyboardInterrupt):
