@@ -10,7 +10,8 @@ from fake_target import SECRET_KEY, SECURITY_TOKEN, TOKEN
 from hostile_files import EMPTY, NOT_UTF8, UNREADABLE, forbidden, texts, without_privileges
 
 from calloff.errors import InvalidInputError
-from calloff.verify.credentials_file import Credentials, read_credentials, resolve
+from calloff.references import resolve
+from calloff.verify.credentials_file import Credentials, read_credentials
 from calloff.verify.recipes import RECIPES
 from calloff.verify.target import Keys
 

@@ -7,25 +7,23 @@ states of a server would supply besides.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from calloff.apis import APIS
 from calloff.errors import InvalidInputError
-from calloff.verify.given_file import read_bytes, read_toml
+from calloff.references import resolve
+from calloff.verify.given_file import read_toml
 from calloff.verify.recipes import RECIPES
 from calloff.verify.target import Keys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 OPTION = "--credentials"
 SECRET_MEMBERS = ("secret_key", "security_token", "token")
 PLAIN_MEMBERS = ("access_key", "secret_id", "project_id")
-LARGEST_SECRET = 32 * 1024  # the gateway refuses a longer header (Huawei Cloud, API signing guide, 0201)
-_VARIABLE = re.compile("[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,29 +32,6 @@ class Credentials:
 
     keys: Keys = field(default_factory=Keys)
     kinds: Mapping[str, Keys] = field(default_factory=dict)
-
-
-def resolve(
-    reference: str, place: str, environment: Mapping[str, str], *, secret: bool = True, folder: Path = Path()
-) -> str:
-    """Return what *reference* refers to; one that is no reference is returned as it is where it is not *secret*.
-
-    *place* names the option or the member in errors, relative paths start at *folder*. Raises InvalidInputError,
-    which shows no value.
-    """
-    kind, _, name = reference.partition(":")
-    if kind == "env":
-        value = _variable(name, place, environment)
-    elif kind == "file":
-        value = _read(folder / Path(name).expanduser(), place)
-    elif secret:
-        raise InvalidInputError(
-            f"{place}: expected a reference, env:NAME or file:PATH; what is given is not shown, since it may be "
-            "the secret itself"
-        )
-    else:
-        value = reference
-    return _visible(value, place)
 
 
 def read_credentials(path: Path, api: str, environment: Mapping[str, str]) -> Credentials:
@@ -117,32 +92,6 @@ def _check_kind(kind: str, keys: Keys, name: str) -> None:
         needed = ["secret_key", "security_token"]
     if missing := [member for member in needed if not getattr(keys, member)]:
         raise _wrong(name, f"{missing[0]} is missing, which {kind} credentials are made of")
-
-
-def _variable(name: str, place: str, environment: Mapping[str, str]) -> str:
-    if not _VARIABLE.fullmatch(name):
-        raise InvalidInputError(f"{place}: expected the name of an environment variable after env:")
-    if not (value := environment.get(name)):
-        lack = "not set" if value is None else "empty"
-        raise InvalidInputError(f"{place}: the environment variable {name} is {lack}")
-    return value
-
-
-def _read(path: Path, place: str) -> str:
-    content = read_bytes(path, place, LARGEST_SECRET)
-    # Outside a handler: the error of a failed decoding carries the content.
-    text = content.decode("utf-8", "replace").rstrip("\r\n")
-    if not text:
-        raise InvalidInputError(f"{place}: {str(path)!r} is empty")
-    return text
-
-
-def _visible(value: str, place: str) -> str:
-    if not re.fullmatch("[!-~]+", value):
-        raise InvalidInputError(
-            f"{place}: expected visible ASCII characters without a space or line break (the value is not shown)"
-        )
-    return value
 
 
 def _table(value: Any, name: str) -> dict[str, Any]:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from calloff.apis import APIS
 from calloff.errors import InvalidInputError
-from calloff.verify.credentials_file import Credentials, incomplete, read_credentials, resolve
-from calloff.verify.given_file import LARGEST, read_bytes
+from calloff.references import read_bytes, resolve
+from calloff.verify.credentials_file import Credentials, incomplete, read_credentials
+from calloff.verify.given_file import LARGEST
 from calloff.verify.jobs_file import read_jobs
 from calloff.verify.pace import Pace
 from calloff.verify.target import CannotSupplyError, Keys, ProviderStates, Target

@@ -7,30 +7,12 @@ import tomllib
 from typing import TYPE_CHECKING, Any
 
 from calloff.errors import InvalidInputError
+from calloff.references import read_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 LARGEST = 1 << 20
-
-
-def read_bytes(path: Path, option: str, largest: int) -> bytes:
-    """Return the content of *path*; raise InvalidInputError, naming *option*, where it cannot be read.
-
-    A file of more than *largest* bytes is refused, so that a device that never ends is too.
-    """
-    problem = ""
-    content = b""
-    try:
-        with path.open("rb") as file:
-            content = file.read(largest + 1)
-    except (OSError, ValueError) as error:
-        problem = getattr(error, "strerror", None) or "no file can have that name"
-    if not problem and len(content) > largest:
-        problem = f"it has more than {largest} bytes"
-    if problem:
-        raise InvalidInputError(f"{option}: cannot read {str(path)!r}: {problem}")
-    return content
 
 
 def read_toml(path: Path, option: str) -> dict[str, Any]:
