@@ -8,6 +8,7 @@ CalloffError
 │   └── AnswerTimeoutError  the deadline passed
 ├── MissingDocumentError  the documents of the contract are not there (also a FileNotFoundError)
 ├── MissingExtraError     a command needs an extra that is not installed
+├── JournalError          the journal of a run of many jobs cannot be read or written
 └── ApiError              the service answered, and not with an acceptance
     ├── RefusedError            the request was understood and refused (400, 404, ..., is_success: false)
     ├── AuthenticationError     401: the credential was not accepted
@@ -53,6 +54,10 @@ class UnreachableError(NoAnswerError):
 
 class AnswerTimeoutError(NoAnswerError):
     """The deadline passed before the whole answer was there."""
+
+
+class JournalError(CalloffError):
+    """The journal of a run could not be read or written, as on a full disk; what it held is still there."""
 
 
 class ApiError(CalloffError):
