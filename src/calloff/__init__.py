@@ -19,7 +19,7 @@ if TYPE_CHECKING:
         OtcDliClient,
         TencentCiClient,
     )
-    from calloff.credentials import AccessKey, IamPassword, TemporaryKey, Token
+    from calloff.credentials import AccessKey, IamPassword, RefreshingKey, TemporaryKey, Token
     from calloff.errors import (
         AnswerTimeoutError,
         ApiError,
@@ -64,6 +64,7 @@ __all__ = [
     "NoAnswerError",
     "OtcDliClient",
     "PermissionDeniedError",
+    "RefreshingKey",
     "RefusedError",
     "ServerError",
     "TemporaryKey",
@@ -75,7 +76,7 @@ __all__ = [
     "__version__",
 ]
 
-_CREDENTIALS = frozenset({"AccessKey", "IamPassword", "TemporaryKey", "Token"})
+_CREDENTIALS = frozenset({"AccessKey", "IamPassword", "RefreshingKey", "TemporaryKey", "Token"})
 
 
 def __getattr__(name: str) -> object:

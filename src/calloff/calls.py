@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar, cast
 from calloff.acceptance import CancelAccepted, read_acceptance
 from calloff.answers import problem
 from calloff.apis import APIS, ApiName, Operation, StatusCall
-from calloff.credentials import DliCredential, IamPassword, SigningCredential, Token
+from calloff.credentials import DliCredential, IamPassword, RefreshingKey, SigningCredential, Token
 from calloff.errors import ApiError, InvalidInputError
 from calloff.iam import TokenSource, token_source
 from calloff.prepare import PreparedRequest, checked, checked_host, own_endpoint, prepare, public_endpoint
@@ -88,10 +88,21 @@ class Core:
         ids = {**self.ids, parameter: checked(parameter, job_id, operation.patterns[parameter])}
         return Call(operation, job_id, ids, time.monotonic() + seconds)
 
+    async def ready(self, call: Call[CallKind]) -> None:
+        """Wait until a key that renews itself is fresh; raise CredentialError where it cannot be renewed."""
+        if isinstance(self.credential, RefreshingKey):
+            await self.credential.get_soon(self.clock(), deadline=call.deadline)
+
     def prepare(self, call: Call[CallKind], token: Token | None) -> PreparedRequest:
-        """Prepare one call, signed for this moment, or with ``token`` where the credential is a user."""
-        # A user always comes with a source of tokens, so here it has a token.
-        credential = token or cast("SigningCredential", self.credential)
+        """Prepare one call, signed for this moment, or with ``token`` where the credential is a user.
+
+        A key that renews itself is asked; await ``ready`` before where that must not block.
+        """
+        if isinstance(self.credential, RefreshingKey):
+            credential: SigningCredential = self.credential.get(self.clock(), deadline=call.deadline)
+        else:
+            # A user always comes with a source of tokens, so here it has a token.
+            credential = token or cast("SigningCredential", self.credential)
         return prepare(
             call.operation, call.ids, endpoint=self.endpoint, credential=credential, now=self.clock()
         )

@@ -18,7 +18,15 @@ from calloff.acceptance import CancelAccepted
 from calloff.answers import token_ended
 from calloff.apis import ApiName
 from calloff.calls import Call, CallKind, Core
-from calloff.credentials import AccessKey, DliCredential, IamPassword, KeyCredential, TemporaryKey, Token
+from calloff.credentials import (
+    AccessKey,
+    DliCredential,
+    IamPassword,
+    KeyCredential,
+    RefreshingKey,
+    TemporaryKey,
+    Token,
+)
 from calloff.errors import ApiError
 from calloff.iam import AsyncTokenCache, TokenCache
 from calloff.prepare import PreparedRequest, check_credential
@@ -132,6 +140,7 @@ class _AsyncClient:
     async def _run(self, call: Call[CallKind], read: _Reader[CallKind, Outcome]) -> Outcome:
         core, tokens = self.core, self._tokens
         token = await tokens.get(deadline=call.deadline) if tokens else None
+        await core.ready(call)
         request = core.prepare(call, token)
         outcome = read(call, request, await self._sender.send(request, deadline=call.deadline))
         if tokens and token_ended(outcome):
@@ -154,7 +163,7 @@ def _check_options(options: ClientOptions) -> None:
 
 def _ci(bucket: str, region: str, credentials: KeyCredential, options: ClientOptions) -> Core:
     _check_options(options)
-    check_credential("tencent-ci", credentials, (AccessKey, TemporaryKey))
+    check_credential("tencent-ci", credentials, (AccessKey, TemporaryKey, RefreshingKey))
     return Core("tencent-ci", {"bucket": bucket, "region": region}, credentials, **options)
 
 
@@ -162,7 +171,7 @@ def _dli(
     api: ApiName, region: str, project_id: str, credentials: DliCredential, options: ClientOptions
 ) -> Core:
     _check_options(options)
-    check_credential(api, credentials, (AccessKey, TemporaryKey, Token, IamPassword))
+    check_credential(api, credentials, (AccessKey, TemporaryKey, RefreshingKey, Token, IamPassword))
     return Core(api, {"region": region}, credentials, project_id=project_id, **options)
 
 

@@ -1,4 +1,4 @@
-"""What proves who asks: keys, tokens, and a user whose token is fetched from IAM.
+"""What proves who asks: keys, keys that renew themselves, tokens, and a user whose token is fetched from IAM.
 
 A secret is checked when the object is made, so that nothing unsendable reaches an HTTP library, whose error
 would quote it. No secret appears in a repr, and none of these objects can be pickled.
@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import math
 import re
+import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NoReturn
 
@@ -136,6 +139,98 @@ class IamPassword(_Unpicklable):
             _check("the project name", self.project_name, _NAME, "text without control characters")
 
 
-KeyCredential = AccessKey | TemporaryKey
-SigningCredential = AccessKey | TemporaryKey | Token
-DliCredential = AccessKey | TemporaryKey | Token | IamPassword
+# Renewed this long before the end, or for the last tenth of a short life; as tokens are.
+_MARGIN_SECONDS = 300.0
+# Between attempts to renew a key that is still good.
+_RETRY_SECONDS = 10.0
+
+
+class RefreshingKey(_Unpicklable):
+    """A temporary key that is renewed before its end, by asking ``refresh`` for the next one.
+
+    ``refresh`` takes nothing and returns a ``TemporaryKey``; it is asked at first use, and again 300 seconds
+    before the end of the key it gave, or for the last tenth of a shorter life. A key whose end is unknown stays.
+    One thread asks at a time, and ``refresh`` must end by itself. Where it fails, the key at hand is used for as
+    long as it is good; then CredentialError is raised, which quotes no error but those of calloff itself.
+    """
+
+    __slots__ = ("_held", "_lock", "_refresh", "_renew_at")
+
+    def __init__(self, refresh: Callable[[], TemporaryKey]) -> None:
+        if not callable(refresh):
+            raise InvalidInputError(
+                f"refresh must be a function that returns a TemporaryKey, not {type(refresh).__name__}"
+            )
+        self._refresh = refresh
+        self._lock = threading.Lock()
+        self._held: TemporaryKey | None = None
+        self._renew_at = -math.inf
+
+    def __repr__(self) -> str:
+        return f"RefreshingKey({self._held!r})"
+
+    def due(self, now: float) -> bool:
+        """Tell whether ``get`` would ask for a new key at ``now`` (Unix seconds), which may take a while."""
+        return now >= self._renew_at
+
+    def get(self, now: float, *, deadline: float = math.inf) -> TemporaryKey:
+        """Return a key that is good at ``now`` (Unix seconds); raise CredentialError where none is to be had.
+
+        ``deadline``, of ``time.monotonic()``, bounds the wait for another thread that asks.
+        """
+        if self._held is not None and not self.due(now):
+            return self._held
+        if not self._lock.acquire(timeout=min(max(deadline - time.monotonic(), 0.0), threading.TIMEOUT_MAX)):
+            raise CredentialError("no key to sign with, so nothing was sent: another call still fetches one")
+        try:
+            if self._held is None or self.due(now):
+                self._renew(now)
+            return self._held  # type: ignore[return-value]  # _renew raises where there is none
+        finally:
+            self._lock.release()
+
+    async def get_soon(self, now: float, *, deadline: float) -> TemporaryKey:
+        """Return what ``get`` returns, without holding up the event loop while ``refresh`` works."""
+        if self._held is not None and not self.due(now):
+            return self._held
+        import asyncio  # brings ssl along, which a program that only names a credential need not wait for
+
+        try:
+            async with asyncio.timeout(max(deadline - time.monotonic(), 0.0)):
+                return await asyncio.to_thread(self.get, now, deadline=deadline)
+        except TimeoutError:
+            raise CredentialError(
+                "no key to sign with, so nothing was sent: a new one did not come in time"
+            ) from None
+
+    def _renew(self, now: float) -> None:
+        held = self._held
+        key, problem = self._ask(now)
+        if key is not None:
+            self._held = key
+            end = math.inf if key.expires_at is None else key.expires_at
+            self._renew_at = end - min(_MARGIN_SECONDS, (end - now) / 10)
+        elif held is not None and held.expires_at is not None and now < held.expires_at:
+            self._renew_at = min(now + _RETRY_SECONDS, held.expires_at)
+        else:
+            raise CredentialError(f"no key to sign with, so nothing was sent: {problem}")
+
+    def _ask(self, now: float) -> tuple[TemporaryKey | None, str]:
+        """Ask for a key; return it, or what is wrong, in words that cannot hold a secret."""
+        try:
+            key = self._refresh()
+        except (CredentialError, InvalidInputError) as error:
+            return None, str(error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, its text may quote a secret
+            return None, f"the function that fetches it raised {type(error).__name__}"
+        if not isinstance(key, TemporaryKey):
+            return None, f"the function that fetches it returned {type(key).__name__}, not a TemporaryKey"
+        if key.expires_at is not None and key.expires_at <= now:
+            return None, "the function that fetches it returned one that has ended; check the clock"
+        return key, ""
+
+
+ReadyKey = AccessKey | TemporaryKey
+KeyCredential = ReadyKey | RefreshingKey
+SigningCredential = ReadyKey | Token
+DliCredential = KeyCredential | Token | IamPassword

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 
 from calloff.apis import Api, ApiName, Operation, StatusCall
-from calloff.credentials import KeyCredential, SigningCredential, TemporaryKey, Token
+from calloff.credentials import ReadyKey, SigningCredential, TemporaryKey, Token
 from calloff.errors import InvalidInputError
 from calloff.signing import qsign, sdk_hmac
 from calloff.signing.request import SignableRequest
@@ -216,7 +216,7 @@ def _signed_headers(request: SignableRequest) -> list[str]:
     return [name.lower() for name, _ in request.headers if name.lower() in _SIGNED]
 
 
-def _sign_ci(request: SignableRequest, key: KeyCredential, now: float, parameter: str) -> str:
+def _sign_ci(request: SignableRequest, key: ReadyKey, now: float, parameter: str) -> str:
     start = int(now) - CLOCK_TOLERANCE
     return qsign.sign(
         request,
@@ -229,7 +229,7 @@ def _sign_ci(request: SignableRequest, key: KeyCredential, now: float, parameter
     )
 
 
-def _sign_dli(request: SignableRequest, key: KeyCredential) -> str:
+def _sign_dli(request: SignableRequest, key: ReadyKey) -> str:
     return sdk_hmac.sign(
         request, access_key=key.id, secret_key=key.secret, signed_headers=_signed_headers(request)
     )
