@@ -1,67 +1,48 @@
-"""Write the Python clients under ``generated/`` from the documents in ``spec/``, or check them.
+"""Write the clients under ``generated/`` from the documents in ``spec/``, or check them.
 
 ``python scripts/generate.py`` writes; with ``--check`` the same code generates into a temporary folder, lists
-every file that differs and exits with 1. The tools come from the ``generate`` group of pyproject.toml;
-nothing is installed here.
+every file that differs and exits with 1. A language whose toolchain is missing is skipped, which is told and,
+where ``CI`` is set, an error; of what is committed for it only the digests are checked then. The tools of
+Python come from the ``generate`` group of pyproject.toml, those of the others from the lock files under
+``scripts/codegen/``.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
-import importlib.util
 import json
+import os
 import shutil
-import subprocess
 import sys
 import tempfile
-import tomllib
-from importlib import metadata
+import time
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
+from codegen import python, typescript
+from codegen.frame import COMMAND, DOCUMENTS, ROOT, GenerationError, Language, document_name, sha256, write
 
-ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = {
-    "tencent_ci": "spec/tencent-ci.openapi.yaml",
-    "otc_dli": "spec/otc-dli.openapi.yaml",
-    "huaweicloud_dli": "spec/huaweicloud-dli.openapi.yaml",
-    "tencent_ci_status": "spec/tencent-ci-status.openapi.yaml",
-    "otc_dli_status": "spec/otc-dli-status.openapi.yaml",
-    "huaweicloud_dli_status": "spec/huaweicloud-dli-status.openapi.yaml",
+LANGUAGES: dict[str, Language] = {
+    "python": python.LANGUAGE,
+    "typescript": typescript.LANGUAGE,
 }
-TOOLS = ("openapi-python-client", "ruff")
-COMMAND = "nox -s generate"
-TEMPLATES = ROOT / "scripts" / "generator_templates"
-CONFIGURATION = ROOT / "scripts" / "generator.yaml"
-TEMPLATE = "endpoint_module.py.jinja"
-# Digest of the tool's own template that is overridden; the override differs in how it writes a path segment.
-UPSTREAM_TEMPLATE_SHA256 = (
-    "c1b2628053eb4875ba59566baa5ae907666f9cbfafa308d93f970a4404b7cd52"  # pragma: allowlist secret
-)
-PYTHON = Path("python") / "calloff_clients"
 MANIFEST = Path("MANIFEST.json")
 README = Path("README.md")
-RUFF = ("--isolated", "--no-cache", "--target-version", "py311", "--line-length", "120")
+# What running or building generated code leaves behind; no part of it.
+LEFT_BEHIND = {"__pycache__", "node_modules", "target"}
+Manifest = dict[str, dict[str, Any]]
 
 README_TEXT = f"""# Generated code: do not edit
 
 `{COMMAND}` writes everything here from the documents in `spec/`; `{COMMAND} -- --check` tells whether it
-is current. A change belongs into the document, into `scripts/generator.yaml` or, where neither can say it,
-into the wrapper in `src/calloff/`.
+is current, and `--language NAME` keeps to one language. A change belongs into the document, into
+`scripts/generator.yaml` or `scripts/codegen/` or, where none can say it, into the code around the client.
 
-- `python/calloff_clients/`: one package per document. They refuse dot and empty path segments, by the one
-  template in `scripts/generator_templates/`, and nothing else: no timeout, no patterns, no signing. Programs
-  want `calloff.clients`.
-- `MANIFEST.json`: digests of the documents and of every file, and the versions of the tools.
+{"".join(language.readme for language in LANGUAGES.values())}\
+- `MANIFEST.json`: for each language the digests of the documents and of every file, and the versions of the
+  tools.
 """
-
-PACKAGE_TEXT = '"""Raw clients, one package per document of calloff; programs want calloff.clients."""\n'
-
-
-class GenerationError(Exception):
-    """Something that a person has to look at before code can be generated."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -70,18 +51,25 @@ def main(arguments: list[str] | None = None) -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 on a difference")
+    parser.add_argument(
+        "--language", action="append", choices=list(LANGUAGES), help="only this one; may be repeated"
+    )
     parser.add_argument("--target", type=Path, default=ROOT / "generated", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     try:
+        present = toolchains(options.language or list(LANGUAGES))
         with tempfile.TemporaryDirectory(prefix="calloff-generate-") as folder:
             fresh = Path(folder) / "generated"
-            generate(fresh)
+            generate(fresh, present, options.target)
             differences = compare(fresh, options.target)
             if not options.check:
                 replace(fresh, options.target)
     except GenerationError as error:
         print(f"generate: {error}", file=sys.stderr)
         return 1
+    if options.check:
+        kept = set(LANGUAGES) - set(present)
+        differences += [line for language in sorted(kept) for line in stale(language, options.target)]
     for difference in differences:
         print(difference)
     if options.check and differences:
@@ -93,134 +81,69 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def generate(target: Path) -> None:
-    """Write the complete tree, manifest included, into the folder ``target``, which must not exist yet."""
-    versions = check_tools()
-    check_template()
-    package_root = target / PYTHON
-    package_root.mkdir(parents=True)
-    for package, document in PACKAGES.items():
-        generate_package(package, ROOT / document, package_root / package)
-    _write(package_root / "__init__.py", PACKAGE_TEXT)
-    _write(package_root / "py.typed", "")
-    _format(package_root)
-    for path in sorted(package_root.rglob("*.py")):
-        package = path.relative_to(package_root).parts[0]
-        _write(path, marker(PACKAGES.get(package, "spec/")) + path.read_text(encoding="utf-8"))
-    _write(target / README, README_TEXT)
-    _write(target / MANIFEST, json.dumps(manifest(target, versions), indent=2, sort_keys=True) + "\n")
+def toolchains(wanted: Collection[str]) -> list[str]:
+    """Give the languages that can be generated here, and tell which cannot.
 
-
-def generate_package(package: str, document: Path, target: Path) -> None:
-    """Generate one package from one document into the folder ``target``; warnings of the tool are errors."""
-    if not document.is_file():
-        raise GenerationError(f"{document} is missing; the client {package} is generated from it")
-    loader = YAML(typ="safe", pure=True)
-    with tempfile.TemporaryDirectory(prefix="calloff-generate-") as folder:
-        work = Path(folder)
-        source = work / "openapi.json"
-        derived = without_xml_bodies(loader.load(document.read_text(encoding="utf-8")))
-        source.write_text(json.dumps(derived, default=str), encoding="utf-8")
-        configuration = work / "configuration.json"
-        settings = loader.load(CONFIGURATION.read_text(encoding="utf-8"))
-        configuration.write_text(json.dumps({**settings, "package_name_override": package}), encoding="utf-8")
-        output = work / "output"
-        _run(
-            "openapi_python_client", "generate",
-            "--path", str(source),
-            "--output-path", str(output),
-            "--meta", "uv",
-            "--config", str(configuration),
-            "--custom-template-path", str(TEMPLATES),
-            "--fail-on-warning",
-            what=f"openapi-python-client, reading {document.name},",
-        )  # fmt: skip
-        shutil.copytree(output / package, target)
-    if not any(target.glob("api/*/*.py")):
-        raise GenerationError(f"{document.name} gave a client without operations")
-
-
-def check_tools() -> dict[str, str]:
-    """Return the versions of the tools; raise GenerationError unless they are the pinned ones."""
-    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    pins = dict(line.split("==") for line in pyproject["dependency-groups"]["generate"])
-    for tool in TOOLS:
-        try:
-            found = metadata.version(tool)
-        except metadata.PackageNotFoundError:
-            found = "not installed"
-        if found != pins[tool]:
-            raise GenerationError(
-                f"{tool} must be {pins[tool]}, as pyproject.toml pins it, but is {found}; run {COMMAND}"
-            )
-    return pins
-
-
-def check_template(upstream: Path | None = None) -> None:
-    """Raise GenerationError where the tool's own copy of the overridden template is not the known one."""
-    if upstream is None:
-        specification = importlib.util.find_spec("openapi_python_client")
-        if specification is None or specification.origin is None:
-            raise GenerationError(f"openapi-python-client is not installed; run {COMMAND}")
-        upstream = Path(specification.origin).parent / "templates" / TEMPLATE
-    found = sha256(upstream)
-    if found != UPSTREAM_TEMPLATE_SHA256:
-        raise GenerationError(
-            f"openapi-python-client changed its template {TEMPLATE} (sha256 {found}, expected "
-            f"{UPSTREAM_TEMPLATE_SHA256}): carry the change over to {TEMPLATES.name}/{TEMPLATE}, keep "
-            "_path_segment in it, then update UPSTREAM_TEMPLATE_SHA256"
-        )
-
-
-def without_xml_bodies(document: dict[str, Any]) -> dict[str, Any]:
-    """Copy an OpenAPI document without its XML response bodies, which the generator cannot read.
-
-    Only responses lose something, in operations and in components; a ``content`` that ends up empty goes too.
+    Raises:
+        GenerationError: a toolchain is missing, and this is CI.
     """
-    responses = [
-        *document.get("components", {}).get("responses", {}).values(),
-        *(
-            response
-            for path in document.get("paths", {}).values()
-            for operation in path.values()
-            if isinstance(operation, dict)
-            for response in operation.get("responses", {}).values()
-        ),
-    ]
-    touched = {id(response) for response in responses}
-
-    def copy(node: Any) -> Any:
-        if isinstance(node, list):
-            return [copy(item) for item in node]
-        if not isinstance(node, dict):
-            return node
-        members = {key: copy(value) for key, value in node.items()}
-        if id(node) in touched and "content" in members:
-            members["content"].pop("application/xml", None)
-            if not members["content"]:
-                del members["content"]
-        return members
-
-    copied: dict[str, Any] = copy(document)
-    return copied
+    missing = {name: programs for name in wanted if (programs := LANGUAGES[name].missing())}
+    for name, programs in missing.items():
+        told = f"{name} is not generated: {', '.join(programs)} not installed"
+        if os.environ.get("CI"):
+            raise GenerationError(told)
+        print(f"generate: SKIPPED, {told}", file=sys.stderr)
+    return [name for name in wanted if name not in missing]
 
 
-def marker(document: str) -> str:
-    """Write the first line of a generated file; without a version, so a tool update touches few files."""
-    return f"# Generated by openapi-python-client from {document}. Do not edit; run: {COMMAND}\n"
+def generate(target: Path, languages: Collection[str] | None = None, current: Path | None = None) -> None:
+    """Write the complete tree, manifest included, into the folder ``target``, which must not exist yet.
+
+    Of ``languages`` (all, where not given) code is generated; of the others what is in ``current`` is kept.
+    """
+    described: Manifest = {}
+    kept = read_manifest(current) if current else {}
+    for name, language in LANGUAGES.items():
+        folder = target / name
+        if languages is None or name in languages:
+            folder.mkdir(parents=True)
+            started = time.monotonic()
+            versions = language.generate(folder)
+            print(f"generate: {name} took {time.monotonic() - started:.1f} s", file=sys.stderr)
+            described[name] = describe(folder, versions)
+        elif name in kept and current:
+            shutil.copytree(current / name, folder, ignore=shutil.ignore_patterns(*LEFT_BEHIND))
+            described[name] = kept[name]
+    write(target / README, README_TEXT)
+    write(target / MANIFEST, json.dumps(described, indent=2, sort_keys=True) + "\n")
 
 
-def manifest(target: Path, versions: dict[str, str]) -> dict[str, Any]:
-    """Describe the tree in ``target``: digests of the documents and of all files, versions of the tools."""
+def describe(folder: Path, versions: Mapping[str, str]) -> dict[str, Any]:
+    """Describe the code of one language: digests of the documents and of all files, versions of the tools."""
     return {
-        "documents": {document: sha256(ROOT / document) for document in PACKAGES.values()},
-        "files": {
-            path.relative_to(target).as_posix(): sha256(path)
-            for path in sorted(target.rglob("*"))
-            if path.is_file() and path != target / MANIFEST
-        },
-        "tools": versions,
+        "documents": {document_name(name): sha256(ROOT / document_name(name)) for name in DOCUMENTS},
+        "files": {name: sha256(folder / name) for name in sorted(_names(folder))},
+        "tools": dict(versions),
     }
+
+
+def read_manifest(root: Path) -> Manifest:
+    """Read the manifest of a tree; empty where there is none."""
+    path = root / MANIFEST
+    manifest: Manifest = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return manifest
+
+
+def stale(language: str, root: Path) -> list[str]:
+    """List what the digests tell of a language that is not generated: changed documents and files."""
+    said = read_manifest(root).get(language)
+    if said is None:
+        return [f"missing  {language}"]
+    now = describe(root / language, said["tools"])
+    return [
+        *(f"stale    {language}: {name}" for name in _changed(said["documents"], now["documents"])),
+        *(f"differs  {language}/{name}" for name in _changed(said["files"], now["files"])),
+    ]
 
 
 def compare(fresh: Path, current: Path) -> list[str]:
@@ -248,42 +171,26 @@ def replace(fresh: Path, current: Path) -> None:
             shutil.copyfile(fresh / name, current / name)
 
 
-def sha256(path: Path) -> str:
-    """Digest a file's bytes, in hexadecimal."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
 def _files(root: Path) -> set[str]:
-    """Name the files that this script answers for: its own two and all of ``python/``, caches apart."""
+    """Name the files that this script answers for: its own two, and all of each language."""
     own = {name for name in (MANIFEST.as_posix(), README.as_posix()) if (root / name).is_file()}
-    return own | {
-        path.relative_to(root).as_posix()
-        for path in (root / "python").rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
+    return own | {f"{language}/{name}" for language in LANGUAGES for name in _names(root / language)}
+
+
+def _names(folder: Path) -> set[str]:
+    return {
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_file() and not LEFT_BEHIND.intersection(path.relative_to(folder).parts)
     }
+
+
+def _changed(said: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    return sorted(name for name in said.keys() | now.keys() if said.get(name) != now.get(name))
 
 
 def _bytes(root: Path, name: str) -> bytes:
     return (root / name).read_bytes()
-
-
-def _format(folder: Path) -> None:
-    _run(
-        "ruff", "check", *RUFF, "--quiet", "--fix-only", "--select", "F,I,UP", str(folder), what="ruff check"
-    )
-    _run("ruff", "format", *RUFF, "--quiet", str(folder), what="ruff format")
-
-
-def _run(module: str, *arguments: str, what: str) -> None:
-    result = subprocess.run(
-        [sys.executable, "-W", "error", "-m", module, *arguments], capture_output=True, text=True, check=False
-    )
-    if result.returncode:
-        raise GenerationError(f"{what} failed:\n{result.stdout}{result.stderr}")
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8", newline="\n")
 
 
 if __name__ == "__main__":

@@ -1,13 +1,17 @@
-"""The generator of the Python clients, and what it wrote."""
+"""The script that generates the clients, and what it wrote in Python.
+
+What it writes in other languages is held in contract_tests/consumers/, where their toolchains are at hand.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import importlib
 import importlib.util
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -32,20 +36,22 @@ CALLS: list[Call] = [
 
 
 @pytest.fixture(scope="module")
-def generator() -> ModuleType:
+def generator() -> Iterator[ModuleType]:
     specification = importlib.util.spec_from_file_location("generate", ROOT / "scripts" / "generate.py")
     assert specification is not None
     assert specification.loader is not None
     module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(ROOT / "scripts"))
+        specification.loader.exec_module(module)
+        yield module
 
 
 @pytest.fixture(scope="module")
 def fresh(generator: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a tree generated now."""
     target = tmp_path_factory.mktemp("fresh") / "generated"
-    generator.generate(target)
+    generator.generate(target, ["python"], ROOT / "generated")
     return target
 
 
@@ -57,7 +63,7 @@ def copy(fresh: Path, tmp_path: Path) -> Path:
 
 def test_two_runs_give_the_same_bytes(generator: ModuleType, fresh: Path, tmp_path: Path) -> None:
     again = tmp_path / "generated"
-    generator.generate(again)
+    generator.generate(again, ["python"], ROOT / "generated")
 
     assert generator.compare(again, fresh) == []
 
@@ -98,7 +104,7 @@ def test_check_exits_with_1_names_the_file_and_writes_nothing(
     stale = copy / "python" / "calloff_clients" / "__init__.py"
     stale.write_text("stale\n")
 
-    assert generator.main(["--check", "--target", str(copy)]) == 1
+    assert generator.main(["--check", "--language", "python", "--target", str(copy)]) == 1
 
     output = capsys.readouterr()
     assert output.out == "differs  python/calloff_clients/__init__.py\n"
@@ -111,21 +117,21 @@ def test_a_changed_upstream_template_stops_the_generation(generator: ModuleType,
     changed.write_text("another release\n")
 
     with pytest.raises(generator.GenerationError, match=r"changed its template endpoint_module\.py\.jinja"):
-        generator.check_template(changed)
+        generator.python.check_template(changed)
 
 
 def test_another_version_of_a_tool_stops_the_generation(
     generator: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(generator.metadata, "version", lambda tool: "0.0.1")
+    monkeypatch.setattr(generator.python.metadata, "version", lambda tool: "0.0.1")
 
     with pytest.raises(generator.GenerationError, match=r"must be 0\.29\.1, .* but is 0\.0\.1"):
-        generator.check_tools()
+        generator.python.check_tools()
 
 
 def test_a_missing_document_is_named(generator: ModuleType, tmp_path: Path) -> None:
     with pytest.raises(generator.GenerationError, match=r"nowhere\.yaml is missing"):
-        generator.generate_package("broken", tmp_path / "nowhere.yaml", tmp_path / "broken")
+        generator.python.generate_package("broken", tmp_path / "nowhere.yaml", tmp_path / "broken")
 
 
 def test_a_document_that_the_tool_warns_about_is_refused(generator: ModuleType, tmp_path: Path) -> None:
@@ -144,7 +150,7 @@ def test_a_document_that_the_tool_warns_about_is_refused(generator: ModuleType, 
     source.write_text(json.dumps(document))
 
     with pytest.raises(generator.GenerationError, match=r"reading document\.yaml, failed"):
-        generator.generate_package("broken", source, tmp_path / "broken")
+        generator.python.generate_package("broken", source, tmp_path / "broken")
 
 
 def test_only_xml_response_bodies_are_left_out(generator: ModuleType) -> None:
@@ -172,7 +178,7 @@ def test_only_xml_response_bodies_are_left_out(generator: ModuleType) -> None:
     }
     original = json.dumps(document)
 
-    assert generator.without_xml_bodies(document) == {
+    assert generator.python.without_xml_bodies(document) == {
         "paths": {
             "/a": {
                 "parameters": [{"name": "p"}],
@@ -200,18 +206,67 @@ def test_every_python_file_says_where_it_comes_from() -> None:
         assert first.endswith("Do not edit; run: nox -s generate"), path
 
 
-def test_the_manifest_lists_every_file_and_document() -> None:
+def test_the_manifest_lists_every_language_file_and_document(generator: ModuleType) -> None:
     generated = ROOT / "generated"
     manifest = json.loads((generated / "MANIFEST.json").read_text(encoding="utf-8"))
 
-    files = {
-        path.relative_to(generated).as_posix()
-        for path in (generated / "python").rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
-    }
-    assert set(manifest["files"]) == files | {"README.md"}
-    assert list(manifest["documents"]) == sorted(manifest["documents"])
-    assert manifest["tools"] == {"openapi-python-client": "0.29.1", "ruff": "0.17.6"}
+    assert list(manifest) == sorted(generator.LANGUAGES)
+    for language, described in manifest.items():
+        files = {
+            path.relative_to(generated / language).as_posix()
+            for path in (generated / language).rglob("*")
+            if path.is_file() and not {"__pycache__", "node_modules", "target"}.intersection(path.parts)
+        }
+        assert set(described["files"]) == files, language
+        assert len(described["documents"]) == 6, language
+    assert manifest["python"]["tools"] == {"openapi-python-client": "0.29.1", "ruff": "0.17.6"}
+
+
+def without_toolchain(generator: ModuleType, patch: pytest.MonkeyPatch) -> None:
+    language = dataclasses.replace(generator.LANGUAGES["typescript"], programs=("no-such-compiler",))
+    patch.setattr(generator, "LANGUAGES", {"python": generator.LANGUAGES["python"], "typescript": language})
+
+
+CHECK = ("--check", "--language", "typescript", "--target")
+
+
+def test_a_missing_toolchain_is_told_and_the_digests_are_checked(
+    generator: ModuleType, copy: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    without_toolchain(generator, monkeypatch)
+    monkeypatch.delenv("CI", raising=False)
+
+    assert generator.main([*CHECK, str(copy)]) == 0
+    assert "SKIPPED, typescript is not generated: no-such-compiler not installed" in capsys.readouterr().err
+
+    (copy / "typescript" / "package.json").write_text("{}\n")
+    assert generator.main([*CHECK, str(copy)]) == 1
+    assert capsys.readouterr().out == "differs  typescript/package.json\n"
+
+
+def test_a_language_made_from_older_documents_is_stale(
+    generator: ModuleType, copy: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    without_toolchain(generator, monkeypatch)
+    monkeypatch.delenv("CI", raising=False)
+    manifest = json.loads((copy / "MANIFEST.json").read_text())
+    manifest["typescript"]["documents"]["spec/otc-dli.openapi.yaml"] = "0" * 64
+    (copy / "MANIFEST.json").write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n")
+
+    assert generator.main([*CHECK, str(copy)]) == 1
+
+    assert capsys.readouterr().out == "stale    typescript: spec/otc-dli.openapi.yaml\n"
+
+
+def test_a_missing_toolchain_is_an_error_under_ci(
+    generator: ModuleType, copy: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    without_toolchain(generator, monkeypatch)
+    monkeypatch.setenv("CI", "true")
+
+    assert generator.main([*CHECK, str(copy)]) == 1
+
+    assert "typescript is not generated: no-such-compiler not installed" in capsys.readouterr().err
 
 
 def _recorded(package: str, call: str) -> tuple[ModuleType, Any, list[httpx.Request]]:

@@ -1,0 +1,1 @@
+"""Generators of clients, one module per language; scripts/generate.py runs them."""
