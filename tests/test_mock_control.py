@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+import socket
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -134,6 +135,58 @@ def test_a_number_that_is_none_ends_nothing(caller: Caller, number: str) -> None
 def test_there_is_nothing_else(caller: Caller, method: str, path: str) -> None:
     answer = caller.client.request(method, caller.control.removesuffix("/control") + path)
     assert (answer.status_code, set(answer.json())) == (404, {"error"})
+
+
+# ------------------------------------------------------------------------------------------------- answered
+
+
+def answered(caller: Caller) -> dict[str, int]:
+    told: dict[str, int] = call(caller, "GET", "/control")[1]["answered"]
+    return told
+
+
+def test_every_answer_is_counted_where_it_was_given(caller: Caller) -> None:
+    before = answered(caller)
+
+    ci, dli = caller.job(CI), caller.job(DLI)
+    assert caller.cancel(ci).status_code == 200
+    for _ in range(2):
+        caller.cancel(dli)
+    # With a body, which takes the long way, and no HTTP at all.
+    caller.client.request("DELETE", caller.place(DLI)["base_url"] + "/nowhere", content=b"{}")
+    with socket.create_connection(caller.address(DLI), timeout=10) as connection:
+        connection.sendall(b"nonsense\r\n\r\n")
+        assert connection.recv(100).startswith(b"HTTP/1.1 400")
+    caller.client.get(caller.server.announcement["iam_url"])
+
+    after = answered(caller)
+    # Two jobs were made, and the first look at the counts has an answer too.
+    assert {name: after[name] - before[name] for name in after} == {
+        "provider-states": 3,
+        "tencent-ci": 1,
+        "otc-dli": 4,
+        "huaweicloud-dli": 0,
+        "iam": 1,
+    }
+
+
+def test_an_answer_that_is_cut_short_is_not_counted(caller: Caller) -> None:
+    job = caller.job(DLI)
+    caller.disturb(kind="truncate", requests=1)
+    with pytest.raises(httpx.RemoteProtocolError):
+        caller.cancel(job)
+
+    assert answered(caller)["otc-dli"] == 0
+    caller.cancel(job)
+    assert answered(caller)["otc-dli"] == 1
+
+
+def test_a_reset_lets_the_counts_begin_at_nothing(caller: Caller) -> None:
+    caller.cancel(caller.job(DLI))
+    assert caller.client.delete(caller.control).status_code == 204
+
+    # The answer to the reset itself left after it.
+    assert answered(caller) == dict.fromkeys(answered(caller), 0) | {"provider-states": 1}
 
 
 # -------------------------------------------------------------------------------------------------- journal

@@ -14,6 +14,7 @@ from calloff.mock.journal import LENGTH, Filter
 from calloff.mock.json_app import JsonAnswer, JsonApp, JsonError, JsonRequest
 
 if TYPE_CHECKING:
+    from calloff.mock.answered import Answered
     from calloff.mock.disturbances import Disturbances, Running
     from calloff.mock.journal import Journal
     from calloff.mock.state import ServerState
@@ -28,20 +29,24 @@ _NUMBER = re.compile("[1-9][0-9]{0,8}")
 class Control(JsonApp):
     """Serve the control interface of a server."""
 
-    def __init__(self, state: ServerState, disturbances: Disturbances, journal: Journal) -> None:
+    def __init__(
+        self, state: ServerState, disturbances: Disturbances, journal: Journal, answered: Answered
+    ) -> None:
         self._state = state
         self._disturbances = disturbances
         self._journal = journal
+        self._answered = answered
 
     def answer(self, request: JsonRequest) -> JsonAnswer:
         """Answer one call."""
         match request.method, request.path.split("/")[1:]:
             case "GET", ["control"]:
-                return JsonAnswer(200, {"version": 1, "kinds": kinds()})
+                return JsonAnswer(200, {"version": 1, "answered": self._answered.told(), "kinds": kinds()})
             case "DELETE", ["control"]:
                 self._state.forget()
                 self._disturbances.reset()
                 self._journal.clear()
+                self._answered.clear()
                 return JsonAnswer(204)
             case "GET", ["control", "jobs"]:
                 return JsonAnswer(200, self._jobs(request))

@@ -60,12 +60,18 @@ def _written(answer: Answer, more_headers: Headers) -> bytes:
 
 
 def protocol_for(
-    app_at: Callable[[int], Any], clock: Callable[[], float], guard: Guard, *, direct: bool
+    app_at: Callable[[int], Any],
+    count_answer: Callable[[int], None],
+    clock: Callable[[], float],
+    guard: Guard,
+    *,
+    direct: bool,
 ) -> type[HttpToolsProtocol]:
     """Make the protocol class of a server.
 
     Args:
         app_at: gives the application that answers at a port.
+        count_answer: takes note of an answer that leaves from a port.
         clock: gives the time of the server in epoch seconds, for the Date of its answers.
         guard: holds the connections to their limits.
         direct: whether requests may be answered without ASGI.
@@ -79,6 +85,7 @@ def protocol_for(
         _stalled = 0
         _refused = False
         _app: ApiApp | None = None
+        _port: int | None = None
         _at_once = False  # the request that is being read is answered when it is whole
         _began: float | None = None  # when the request that is being read began
         _idle = 0.0  # since when no request is being read
@@ -88,7 +95,8 @@ def protocol_for(
             super().connection_made(transport)  # type: ignore[arg-type]  # it is one of the kind that reads and writes
             self._idle = self.loop.time()
             self._answers: list[bytes] = []
-            app = app_at(self.server[1]) if self.server and self.server[1] is not None else None
+            self._port = self.server[1] if self.server else None
+            app = app_at(self._port) if self._port is not None else None
             self._app = app if isinstance(app, ApiApp) else None
             guard.came(self, self.loop)
 
@@ -195,10 +203,15 @@ def protocol_for(
                 answer = self._app.answer(method, path, query, self.headers)
                 self._answers.append(_written(answer, date.headers()))
                 self.server_state.total_requests += 1
+                self._count()
                 if len(self._answers) >= MOST_ANSWERS:
                     self._flush()
 
         # --- writing ---
+
+        def _count(self) -> None:
+            if self._port is not None:
+                count_answer(self._port)
 
         def _flush(self) -> None:
             self.transport.write(b"".join(self._answers))
@@ -218,6 +231,7 @@ def protocol_for(
                 self._refuse()
 
         def on_response_complete(self) -> None:
+            self._count()
             last = not self.pipeline
             super().on_response_complete()
             self._idle = self.loop.time()
@@ -237,6 +251,7 @@ def protocol_for(
                 return
             self._flush()
             answer = _NO_REQUEST if self._app is None else self._app.bad_request(self._case)
+            self._count()
             self.transport.write(_written(answer, [*date.headers(), (b"connection", b"close")]))
             if self.transport.can_write_eof():
                 # Closing with bytes unread would reset the connection, and the client might never see the answer.

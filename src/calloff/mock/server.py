@@ -84,7 +84,9 @@ def _uvicorn(site: Site, limits: Limits) -> Any:
     config = uvicorn.Config(
         site,
         http=site.bend_protocol(
-            protocol_for(site.app_at, site.state.clock, Guard(limits), direct=not site.bent)
+            protocol_for(
+                site.app_at, site.count_answer, site.state.clock, Guard(limits), direct=not site.bent
+            )
         ),
         ws="none",
         lifespan="off",

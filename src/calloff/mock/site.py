@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from calloff.apis import APIS
 from calloff.errors import InvalidInputError
+from calloff.mock.answered import Answered
 from calloff.mock.app import create_app
 from calloff.mock.control import ROOT as CONTROL_ROOT
 from calloff.mock.control import Control
@@ -73,9 +74,12 @@ class Site:
         self._mutant = mutant
         self.disturbances = disturbances
         self.journal = Journal()
+        self.answered = Answered((_STATES, *state.apis, _IAM))
         self.served = served
         self.apps: dict[str, AsgiApp] = {
-            _STATES: _Desk(ProviderStates(state), Control(state, disturbances, self.journal), host),
+            _STATES: _Desk(
+                ProviderStates(state), Control(state, disturbances, self.journal, self.answered), host
+            ),
             **{
                 name: create_app(name, state, mutant=mutant, disturbances=disturbances, journal=self.journal)
                 for name in state.apis
@@ -89,7 +93,8 @@ class Site:
         except InvalidInputError:
             self.close()
             raise
-        self._by_port = {self._port(name): app for name, app in self.apps.items()}
+        self._names = {self._port(name): name for name in self.apps}
+        self._by_port = {port: self.apps[name] for port, name in self._names.items()}
         self.announcement = self._announce(host)
         for name, api in self.announcement["apis"].items():
             state.endpoints[name] = api["base_url"]
@@ -114,6 +119,10 @@ class Site:
     def app_at(self, port: int) -> AsgiApp:
         """Give the application that answers at a port."""
         return self._by_port[port]
+
+    def count_answer(self, port: int) -> None:
+        """Take note that an answer left from a port."""
+        self.answered.add(self._names[port])
 
     def close(self) -> None:
         """Stop listening."""
