@@ -8,11 +8,13 @@ from typing import Any
 
 import calloff
 from calloff import AccessKey, CancelAccepted, IamPassword, TemporaryKey, Token
+from calloff.aiohttp_transport import AiohttpTransport
 
 PROJECT = "48cc2c48765f481480c7db940d6409d1"  # pragma: allowlist secret
 UUID = "6d2146a0-c2d5-41bd-8ca0-ca9694ada992"
 NOW = 1768469400.0  # 2026-01-15T09:30:00Z
 MODES = ["sync", "async"]
+TRANSPORTS = [*MODES, "aiohttp"]  # the last: the asynchronous clients over the transport of bulk
 
 ACCESS_KEY = AccessKey("AKIDEXAMPLEEXAMPLEEXAMPLE", "planted-secret-key")
 TEMPORARY_KEY = TemporaryKey("AKIDEXAMPLETEMPORARY", "planted-temporary-secret", "planted/security+token==")
@@ -45,7 +47,12 @@ class Case:
     def make(self, mode: str, base_url: str | None, credentials: Any = None, **options: Any) -> Any:
         kind = getattr(calloff, self.client if mode == "sync" else f"Async{self.client}")
         options.setdefault("clock", lambda: NOW)
-        return kind(**{**self.arguments, **options}, credentials=credentials or ACCESS_KEY, base_url=base_url)
+        client = kind(
+            **{**self.arguments, **options}, credentials=credentials or ACCESS_KEY, base_url=base_url
+        )
+        if mode == "aiohttp":
+            client._sender = AiohttpTransport(client.core.tls)
+        return client
 
     def cancel(
         self,

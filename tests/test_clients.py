@@ -28,6 +28,7 @@ from operations import (
     OTC_BATCH,
     OTC_SQL,
     TOKEN,
+    TRANSPORTS,
     Case,
 )
 from test_apis import DESCRIBED, DOCUMENTS, _resolved
@@ -447,7 +448,7 @@ def test_one_call_may_have_a_timeout_of_its_own(mode: str) -> None:
         OTC_SQL.cancel(mode, listener.url, timeout=60.0, call={"timeout": 0.2})
 
 
-@both_ways
+@pytest.mark.parametrize("mode", TRANSPORTS)
 def test_a_server_with_a_certificate_of_a_private_ca_is_served(mode: str, tmp_path: Any) -> None:
     authority = trustme.CA()
     context = hostile.tls_server_context()

@@ -28,6 +28,7 @@ from operations import (
     SECRETS,
     TEMPORARY_KEY,
     TOKEN,
+    TRANSPORTS,
     UUID,
     Case,
     iam_user,
@@ -41,6 +42,7 @@ from calloff.prepare import Endpoint, PreparedRequest, own_endpoint, prepare, pu
 ALL_CASES = [*CASES, *READING_CASES]
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.key)
 both_ways = pytest.mark.parametrize("mode", MODES)
+every_way = pytest.mark.parametrize("mode", TRANSPORTS)
 DATE = "20260115T093000Z"
 CI_HOST = "bucket-1250000000.ci.ap-beijing.myqcloud.com"
 TARGETS = {
@@ -85,7 +87,7 @@ def _without_signature(lines: list[str]) -> list[str]:
 @pytest.mark.requirement("client-ci-sends-cancel")
 @pytest.mark.requirement("client-ci-host-names-bucket")
 @pytest.mark.requirement("client-no-body")
-@both_ways
+@every_way
 @pytest.mark.parametrize("case", CI_CASES, ids=lambda case: case.key)
 def test_a_ci_cancel_is_these_bytes(case: Case, mode: str) -> None:
     times = "1768469340;1768470300"
@@ -101,7 +103,7 @@ def test_a_ci_cancel_is_these_bytes(case: Case, mode: str) -> None:
 
 
 @pytest.mark.requirement("client-temporary-key-sends-token")
-@both_ways
+@every_way
 @pytest.mark.parametrize("case", CI_CASES, ids=lambda case: case.key)
 def test_a_ci_cancel_with_a_temporary_key_carries_and_signs_its_token(case: Case, mode: str) -> None:
     lines = _sent(case, mode, TEMPORARY_KEY)
@@ -127,7 +129,7 @@ DLI_HEADERS = {
 
 @pytest.mark.requirement("client-no-body")
 @pytest.mark.requirement("client-huawei-content-type")
-@both_ways
+@every_way
 @pytest.mark.parametrize("case", DLI_CASES, ids=lambda case: case.key)
 def test_a_dli_cancel_with_a_key_is_these_bytes(case: Case, mode: str) -> None:
     headers, content_type = DLI_HEADERS[case.key]
@@ -142,7 +144,7 @@ def test_a_dli_cancel_with_a_key_is_these_bytes(case: Case, mode: str) -> None:
 
 
 @pytest.mark.requirement("client-temporary-key-sends-token")
-@both_ways
+@every_way
 @pytest.mark.parametrize("case", DLI_CASES, ids=lambda case: case.key)
 def test_a_dli_cancel_with_a_temporary_key_carries_and_signs_its_token(case: Case, mode: str) -> None:
     lines = _sent(case, mode, TEMPORARY_KEY)
@@ -152,7 +154,7 @@ def test_a_dli_cancel_with_a_temporary_key_carries_and_signs_its_token(case: Cas
 
 
 @pytest.mark.requirement("client-signs")
-@both_ways
+@every_way
 @pytest.mark.parametrize("case", DLI_CASES, ids=lambda case: case.key)
 def test_a_dli_cancel_with_a_token_is_these_bytes(case: Case, mode: str) -> None:
     headers, _ = DLI_HEADERS[case.key]
@@ -164,7 +166,7 @@ def test_a_dli_cancel_with_a_token_is_these_bytes(case: Case, mode: str) -> None
 
 
 @pytest.mark.requirement("client-signs")
-@both_ways
+@every_way
 @pytest.mark.parametrize("key", [ACCESS_KEY, TEMPORARY_KEY], ids=["access key", "temporary key"])
 @pytest.mark.parametrize("case", ALL_CASES, ids=lambda case: case.key)
 def test_a_second_implementation_accepts_the_signature_of_what_arrived(

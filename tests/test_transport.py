@@ -16,7 +16,7 @@ import hostile_server as hostile
 import httpcore
 import pytest
 from hostile_server import Behaviour, Listener
-from operations import CASES, MODES, NOW, OTC_SQL, SECRETS, TOKEN, Case
+from operations import CASES, MODES, NOW, OTC_SQL, SECRETS, TOKEN, TRANSPORTS, Case
 
 from calloff import (
     AnswerTimeoutError,
@@ -32,7 +32,8 @@ from calloff.transport import MAX_BODY, Answer, _Stream, tls_context
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.key)
-both_ways = pytest.mark.parametrize("mode", MODES)
+every_way = pytest.mark.parametrize("mode", TRANSPORTS)
+over_httpcore = pytest.mark.parametrize("mode", MODES)
 
 
 @pytest.fixture
@@ -42,7 +43,7 @@ def elsewhere() -> Iterator[Listener]:
         yield listener
 
 
-@both_ways
+@every_way
 @every_case
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_is_reported_and_never_followed(
@@ -68,7 +69,7 @@ DEAF: dict[str, Behaviour] = {
 }
 
 
-@both_ways
+@every_way
 @pytest.mark.parametrize("behaviour", DEAF.values(), ids=DEAF)
 def test_the_deadline_covers_the_whole_call(behaviour: Behaviour, mode: str) -> None:
     with Listener(behaviour) as listener:
@@ -80,7 +81,7 @@ def test_the_deadline_covers_the_whole_call(behaviour: Behaviour, mode: str) -> 
         assert len(listener.requests) == 1
 
 
-@both_ways
+@every_way
 def test_tiny_chunks_in_one_piece_do_not_outlast_the_deadline(mode: str) -> None:
     with Listener(hostile.endless(CHUNKED, b"1\r\n \r\n" * 10_000, 1000)) as listener:
         started = time.monotonic()
@@ -90,7 +91,7 @@ def test_tiny_chunks_in_one_piece_do_not_outlast_the_deadline(mode: str) -> None
         assert time.monotonic() - started < 2.0
 
 
-@both_ways
+@every_way
 def test_a_full_backlog_counts_as_unreachable(mode: str) -> None:
     with socket.socket() as deaf:
         deaf.bind(("127.0.0.1", 0))
@@ -109,7 +110,7 @@ def test_a_full_backlog_counts_as_unreachable(mode: str) -> None:
     assert time.monotonic() - started < 2.0
 
 
-@both_ways
+@every_way
 def test_a_handshake_that_never_ends_counts_as_unreachable(mode: str) -> None:
     with Listener(hostile.hang) as listener:
         started = time.monotonic()
@@ -120,7 +121,7 @@ def test_a_handshake_that_never_ends_counts_as_unreachable(mode: str) -> None:
         assert listener.connections == 1
 
 
-@both_ways
+@every_way
 def test_a_closed_port_counts_as_unreachable(mode: str) -> None:
     with Listener() as listener:
         url = listener.url
@@ -142,13 +143,13 @@ def test_an_address_of_a_family_that_this_machine_lacks_is_passed_over(
         OTC_SQL.cancel("sync", listener.url)
 
 
-@both_ways
+@every_way
 def test_an_address_of_ipv6_is_shown_in_brackets(mode: str) -> None:
     with pytest.raises(NoAnswerError, match=r": \[::1\]:1 "):
         OTC_SQL.cancel(mode, "http://[::1]:1")
 
 
-@both_ways
+@every_way
 def test_an_unknown_host_counts_as_unreachable(mode: str) -> None:
     with pytest.raises(UnreachableError, match=r"nowhere\.invalid:443"):
         OTC_SQL.cancel(mode, "https://nowhere.invalid")
@@ -169,7 +170,7 @@ BROKEN: dict[str, Behaviour] = {
 }
 
 
-@both_ways
+@every_way
 @pytest.mark.parametrize("behaviour", BROKEN.values(), ids=BROKEN)
 def test_a_broken_answer_is_no_answer_and_is_not_retried(behaviour: Behaviour, mode: str) -> None:
     with Listener(behaviour) as listener:
@@ -182,7 +183,7 @@ def test_a_broken_answer_is_no_answer_and_is_not_retried(behaviour: Behaviour, m
     assert not any(secret in str(caught.value) for secret in SECRETS)
 
 
-@both_ways
+@every_way
 @pytest.mark.parametrize(("status", "error"), [(200, UnexpectedAnswerError), (500, ServerError)])
 @pytest.mark.parametrize("framing", ["length", "chunks", "until close"])
 def test_a_body_of_100_megabytes_takes_neither_the_memory_nor_the_time(
@@ -209,7 +210,7 @@ def test_a_body_of_100_megabytes_takes_neither_the_memory_nor_the_time(
     assert peak < 16 * MAX_BODY
 
 
-@both_ways
+@every_way
 def test_a_compressed_body_that_nobody_asked_for_is_not_unpacked(mode: str) -> None:
     with Listener(hostile.gzip_bomb()) as listener:
         tracemalloc.start()
@@ -224,7 +225,7 @@ def test_a_compressed_body_that_nobody_asked_for_is_not_unpacked(mode: str) -> N
     assert peak < 16 * MAX_BODY
 
 
-@both_ways
+@every_way
 def test_a_connection_is_kept_and_a_closed_one_is_replaced(mode: str) -> None:
     once = hostile.message(200, OTC_SQL.accepted)
     with Listener(hostile.raw(once)) as listener:
@@ -236,7 +237,7 @@ def test_a_connection_is_kept_and_a_closed_one_is_replaced(mode: str) -> None:
         assert (len(listener.requests), listener.connections) == (3, 3)
 
 
-@both_ways
+@every_way
 def test_proxies_and_other_settings_of_the_environment_are_not_heeded(
     mode: str, elsewhere: Listener, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -252,7 +253,7 @@ def test_proxies_and_other_settings_of_the_environment_are_not_heeded(
     assert elsewhere.connections == 0
 
 
-@both_ways
+@every_way
 def test_a_cookie_is_not_sent_back(mode: str) -> None:
     with Listener(hostile.reply(200, OTC_SQL.accepted, {"Set-Cookie": "a=b; Path=/"})) as listener:
         OTC_SQL.cancel(mode, listener.url, times=2)
@@ -280,7 +281,7 @@ async def _once(client: Any) -> None:
         await client.cancel_sql_job(OTC_SQL.job_id)
 
 
-@both_ways
+@over_httpcore
 def test_debug_logging_shows_no_header_of_an_answer(mode: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     answer = hostile.reply(200, OTC_SQL.accepted, {"X-Subject-Token": "planted-fetched-token"})
@@ -291,7 +292,7 @@ def test_debug_logging_shows_no_header_of_an_answer(mode: str, caplog: pytest.Lo
     assert "planted-fetched-token" not in caplog.text
 
 
-@both_ways
+@over_httpcore
 @pytest.mark.parametrize(
     "data",
     [b"HTTP/1.1 x %s\r\n\r\n", CHUNKED + b"%s\r\n"],

@@ -29,7 +29,12 @@ from calloff.prepare import PreparedRequest
 
 MAX_BODY = 1024 * 1024
 _MAX_CONNECTIONS = 100
-_KEEP_ALIVE_SECONDS = 15.0
+KEEP_ALIVE_SECONDS = 15.0
+
+OTHER_LOOP = (
+    "an asynchronous client belongs to the event loop of its first call until it is closed there; make a new "
+    "client in this one. Nothing was sent"
+)
 
 Verify = ssl.SSLContext | str | Path | None
 
@@ -105,7 +110,7 @@ class HttpTransport:
         self._pool = httpcore.ConnectionPool(
             ssl_context=context,
             max_connections=_MAX_CONNECTIONS,
-            keepalive_expiry=_KEEP_ALIVE_SECONDS,
+            keepalive_expiry=KEEP_ALIVE_SECONDS,
             network_backend=_Backend(),
         )
 
@@ -140,7 +145,7 @@ class AsyncHttpTransport:
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=context,
             max_connections=_MAX_CONNECTIONS,
-            keepalive_expiry=_KEEP_ALIVE_SECONDS,
+            keepalive_expiry=KEEP_ALIVE_SECONDS,
             network_backend=_AsyncBackend(),
         )
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -150,10 +155,7 @@ class AsyncHttpTransport:
         # A connection kept from another loop still sends, and then cannot read the answer.
         loop = asyncio.get_running_loop()
         if self._loop not in (None, loop):
-            raise InvalidInputError(
-                "an asynchronous client belongs to the event loop of its first call until it is closed there; "
-                "make a new client in this one. Nothing was sent"
-            )
+            raise InvalidInputError(OTHER_LOOP)
         self._loop = loop
         quiet = _QUIET.set(True)
         try:
@@ -221,13 +223,21 @@ def _core_request(request: PreparedRequest, deadline: float) -> httpcore.Request
 
 
 def _failure(request: PreparedRequest, error: Exception) -> NoAnswerError:
-    """Translate a library's error; its text is left out, as it may quote what a server echoed."""
+    return no_answer(
+        request,
+        type(error).__name__,
+        sent=not isinstance(error, _UNSENT),
+        late=isinstance(error, httpcore.TimeoutException),
+    )
+
+
+def no_answer(request: PreparedRequest, kind: str, *, sent: bool, late: bool) -> NoAnswerError:
+    """Translate a library's error, by its kind; its text is left out, as it may quote what a server echoed."""
     host = f"[{request.host}]" if ":" in request.host else request.host
     where = f"{request.name}: {host}:{request.port}"
-    kind = type(error).__name__
-    if isinstance(error, _UNSENT):
+    if not sent:
         return UnreachableError(f"{where} cannot be reached ({kind}); nothing was sent")
-    if isinstance(error, httpcore.TimeoutException):
+    if late:
         return AnswerTimeoutError(
             f"{where} gave no complete answer in time; whether the call took effect is unknown"
         )
