@@ -142,6 +142,21 @@ def test_outcomes_may_be_recorded_while_the_unsettled_are_read(journal: Journal)
         assert [o.job_id for o in again.outcomes()] == ids
 
 
+def test_a_report_tells_of_every_id_at_any_moment(journal: Journal) -> None:
+    journal.add(["a", "b", "c", "d"])
+    journal.claim(3)
+    journal.record([outcome("b", "refused"), outcome("c", "unknown")])
+
+    assert [(row.job_id, row.result, bool(row.reason)) for row in journal.report()] == [
+        ("a", "unknown", True),
+        ("b", "refused", False),
+        ("c", "unknown", False),
+        ("d", "not-sent", True),
+    ]
+    assert [row.job_id for row in journal.report("unknown")] == ["a", "c"]
+    assert journal.totals() == {"cancelled": 0, "refused": 1, "unknown": 2, "not-sent": 1}
+
+
 @pytest.mark.parametrize("wrong", [5, None, b"a", "\ud800"])
 def test_an_id_that_is_no_text_is_refused_and_none_of_its_batch_kept(journal: Journal, wrong: object) -> None:
     with pytest.raises(InvalidInputError, match="a job id is text"):

@@ -24,6 +24,14 @@ from calloff.errors import InvalidInputError, JournalError
 
 VERSION = 1  # of the tables below (PRAGMA user_version)
 STATES = ("waiting", "claimed", *get_args(Result))
+_MEANT: Mapping[str, Result] = {result: result for result in get_args(Result)} | {
+    "waiting": "not-sent",
+    "claimed": "unknown",
+}
+_REASONS = {
+    "waiting": "the run ended before its turn",
+    "claimed": "a cancel may have left, and the run ended before its answer was kept",
+}
 _APPLICATION_ID = 0x63616E63  # marks a file as one of ours (PRAGMA application_id)
 _PAGE = 500  # rows held at a time by what iterates over all of them
 _SCHEMA = (
@@ -224,9 +232,29 @@ class Journal:
 
     def outcomes(self, result: Result | None = None) -> Iterator[Outcome]:
         """Yield the outcomes, those of one result or all, in the order in which the ids were added."""
-        states = (result,) if result else get_args(Result)
+        return self._read((result,) if result else get_args(Result))
+
+    def report(self, result: Result | None = None) -> Iterator[Outcome]:
+        """Yield what holds of every id at this moment, or of those of one result, in the order of `outcomes`.
+
+        An id that waits is not sent, and one that is claimed and has no outcome is unknown.
+        """
+        return self._read(tuple(state for state, meant in _MEANT.items() if result in {None, meant}))
+
+    def totals(self) -> Mapping[Result, int]:
+        """Count the ids by result, as `report` tells them."""
+        totals: dict[Result, int] = dict.fromkeys(get_args(Result), 0)
+        for state, count in self.counts().items():
+            totals[_MEANT[state]] += count
+        return totals
+
+    def _read(self, states: tuple[str, ...]) -> Iterator[Outcome]:
         rows = self._pages(f"{_OUTCOMES} WHERE state IN ({', '.join('?' * len(states))})", states)
-        return (Outcome(job_id, self.header.operation, state, *values) for _, job_id, state, *values in rows)
+        for _, job_id, state, *values in rows:
+            if reason := _REASONS.get(state):
+                yield Outcome(job_id, self.header.operation, _MEANT[state], reason=reason)
+            else:
+                yield Outcome(job_id, self.header.operation, _MEANT[state], *values)
 
     def _pages(self, query: str, values: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
         """Read rows page by page: no statement stays open, so that anything may be written meanwhile."""
