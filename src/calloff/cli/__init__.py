@@ -11,6 +11,7 @@ _COMMANDS = {
     "mock": "Serve the APIs on this machine, with job state and signature checks.",
     "spec": "Show where the installed documents are.",
     "verify": "Prove that a server cancels as its contract says.",
+    "whoami": "Show which credential would be used, and where it comes from.",
 }
 
 

@@ -24,7 +24,8 @@ from calloff.errors import InvalidInputError
 
 AsyncClient = AsyncTencentCiClient | AsyncOtcDliClient | AsyncHuaweiCloudDliClient
 
-_DLI_CLIENTS: Mapping[ApiName, type[AsyncOtcDliClient | AsyncHuaweiCloudDliClient]] = {
+_DliClient = type[AsyncOtcDliClient] | type[AsyncHuaweiCloudDliClient]
+_DLI_CLIENTS: Mapping[ApiName, _DliClient] = {
     "otc-dli": AsyncOtcDliClient,
     "huaweicloud-dli": AsyncHuaweiCloudDliClient,
 }

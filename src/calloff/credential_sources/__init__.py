@@ -104,7 +104,9 @@ def find(
     the command fails; InvalidInputError where the source is half-filled or makes no sense; MissingExtraError where
     openstacksdk is needed and missing.
     """
-    return _Finder(api, options, environment, now).find()
+    return _Finder(api, options, environment, now).find(
+        hint=f"; calloff whoami {api} shows what was looked at"
+    )
 
 
 def look(
@@ -179,13 +181,13 @@ class _Finder:
         """Return the first place where something is set."""
         return next((place for place in self.places if place.what), None)
 
-    def find(self) -> Found:
-        """Return the credential; raise CalloffError where there is none, or it cannot be used."""
+    def find(self, *, hint: str = "") -> Found:
+        """Return the credential; raise CalloffError where there is none (``hint`` ends it), or it cannot be used."""
         explicit = [place.what for place in self.places if place.explicit and place.what]
         if len(explicit) > 1:
             raise InvalidInputError(f"{' and '.join(explicit)} each give a credential; give one of them")
         if (place := self.chosen()) is None:
-            raise CredentialError(f"no credential for {self._api}: {_advice(self._api)}")
+            raise CredentialError(f"no credential for {self._api}: {_advice(self._api)}{hint}")
         try:
             credential, members = place.read()
             if isinstance(credential, TemporaryKey):
@@ -256,7 +258,4 @@ def _advice(api: ApiName) -> str:
     sets = [each for each in VARIABLE_SETS if api in each.apis and each.name != OWN]
     pairs = [f"{each.variables['access_key'][0]} and {each.variables['secret_key'][0]}" for each in sets]
     clouds = "" if api == "tencent-ci" else ", --cloud with a cloud of clouds.yaml"
-    return (
-        f"set {', or '.join(pairs)}; or give --access-key and --secret-key{clouds}, or {COMMAND}; "
-        f"calloff whoami {api} shows what was looked at"
-    )
+    return f"set {', or '.join(pairs)}; or give --access-key and --secret-key{clouds}, or {COMMAND}"
