@@ -71,11 +71,27 @@ def test_the_target_leaves_as_it_was_prepared(method: str, target: str) -> None:
         assert listener.requests[0].startswith(f"{method} {target} HTTP/1.1\r\n".encode())
 
 
-@pytest.mark.parametrize("target", ["/jobs/1#fragment", "jobs", ""])
-def test_a_target_that_would_change_on_its_way_is_refused(target: str) -> None:
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"target": "/jobs/1#fragment"},
+        {"target": "/jobs/1 HTTP/1.1"},
+        {"target": "http://example.com/jobs"},
+        {"target": ""},
+        {"target": "/jobs/1\r\nX: y"},
+        {"target": "/jobs/\xe9"},
+        {"headers": (("Host", "example.com\r\nX: y"),)},
+        {"headers": (("Host", "example.com\nX: y"),)},
+        {"headers": (("Host", "example.com\r"),)},
+        {"headers": (("X\n", "y"),)},
+        {"headers": (("Host", "\xe9.example.com"),)},
+    ],
+    ids=repr,
+)
+def test_a_request_that_would_be_another_one_on_the_wire_is_refused(changes: dict[str, object]) -> None:
     with Listener() as listener:
-        with pytest.raises(InvalidInputError, match="path and query"):
-            _send(_request(listener.port, target=target))
+        with pytest.raises(InvalidInputError, match="must be"):
+            _send(_request(listener.port, **changes))  # type: ignore[arg-type]
 
         assert listener.connections == 0
 
@@ -188,11 +204,19 @@ def test_a_switch_of_protocols_is_an_answer_and_the_connection_is_not_used_again
 
 
 def test_nothing_is_sent_past_the_deadline() -> None:
-    with Listener() as listener:
-        with pytest.raises(UnreachableError, match="nothing was sent"):
-            _send(_request(listener.port), seconds=0.0)
+    async def run(port: int) -> None:
+        transport = AiohttpTransport()
+        try:
+            await transport.send(_request(port), deadline=time.monotonic() + 5)
+            with pytest.raises(UnreachableError, match="nothing was sent"):
+                await transport.send(_request(port), deadline=time.monotonic())
+        finally:
+            await transport.close()
 
-        assert listener.connections == 0
+    with Listener() as listener:
+        asyncio.run(run(listener.port))
+
+        assert len(listener.requests) == 1
 
 
 def test_waiting_for_a_free_connection_is_within_the_deadline_and_sends_nothing() -> None:

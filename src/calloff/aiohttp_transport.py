@@ -1,8 +1,8 @@
 """Send prepared requests with aiohttp, for bulk: with many in flight it is several times as fast as httpcore.
 
-aiohttp does more for a caller than a signed cancel can bear, so here nothing of it is left: the bytes of the
-target are not quoted anew, no header is added, redirects, cookies, proxies, netrc and decompression are off, and
-so is aiohttp's own second sending of a PUT or DELETE whose connection was lost.
+Used are its pool of connections and its parser, without its client: no quoting, header, redirect, cookie, proxy,
+netrc, decompression or second sending of a PUT or DELETE exists here. The bytes on the wire are those of the
+prepared request.
 """
 
 from __future__ import annotations
@@ -13,22 +13,25 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
-from multidict import CIMultiDict
 from yarl import URL
 
-from calloff.errors import InvalidInputError, NoAnswerError
+from calloff.errors import InvalidInputError
 from calloff.transport import KEEP_ALIVE_SECONDS, MAX_BODY, OTHER_LOOP, Answer, no_answer, tls_context
 
 if TYPE_CHECKING:
     import ssl
 
+    from aiohttp.client_proto import ResponseHandler
     from aiohttp.connector import Connection
 
     from calloff.prepare import PreparedRequest
 
-# Of the head of an answer; a token of IAM travels in a header, and is longer than aiohttp's 8 KB.
+# Bytes of a line in the head of an answer; a token of IAM travels in a header and exceeds aiohttp's 8 KB.
 _MAX_LINE = 100 * 1024
+_READ_BUFFER = 64 * 1024
 _NO_TIMEOUT = aiohttp.ClientTimeout()  # the deadline is ours
+_STALE_AT_MOST = 3  # connections in a row that cannot be used
+_FAILURES = (aiohttp.ClientError, HttpProcessingError, OSError)
 
 
 class AiohttpTransport:
@@ -41,133 +44,121 @@ class AiohttpTransport:
     def __init__(self, context: ssl.SSLContext | None = None, *, limit: int = 100) -> None:
         self._context = context
         self._limit = limit
-        self._session: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._connector: aiohttp.TCPConnector | None = None
+        self._addresses: dict[tuple[str, str, int], aiohttp.ClientRequest] = {}
 
     async def send(self, request: PreparedRequest, *, deadline: float) -> Answer:
         """Send ``request`` once and return the answer; see ``transport.AsyncSender``."""
-        session = self._opened()
-        url = _url(request)
-        attempt = _Attempt(CIMultiDict(request.headers))
+        data = _bytes_of(request)
+        connector = self._opened()
         left = deadline - time.monotonic()
         if left <= 0:
-            raise _failure(request, attempt, TimeoutError())
+            raise no_answer(request, "no time is left", sent=False, late=True)
+        sent = False
         try:
-            async with (
-                asyncio.timeout(left),
-                session.request(
-                    request.method,
-                    url,
-                    data=request.body or None,
-                    ssl=self._verified() if request.scheme == "https" else True,
-                    allow_redirects=False,
-                    middlewares=(attempt,),
-                ) as response,
-            ):
-                body = bytearray()
-                while (chunk := await response.content.readany()) and len(body) <= MAX_BODY:
-                    body += chunk
-                    if time.monotonic() > deadline:  # where no read ever waits, nothing else tells
-                        raise TimeoutError
-                return Answer(
-                    response.status,
-                    response.raw_headers,
-                    bytes(body[:MAX_BODY]),
-                    complete=len(body) <= MAX_BODY,
-                )
+            async with asyncio.timeout(left):
+                connection, protocol, transport = await _connect(connector, self._address(request))
+                try:
+                    sent = True
+                    transport.write(data)
+                    answer = await _answer(protocol, deadline)
+                except BaseException:
+                    connection.close()
+                    raise
+                connection.release()  # closes it where the answer is not at its end
+                return answer
         except _FAILURES as error:
-            failure = _failure(request, attempt, error)
+            failure = no_answer(
+                request, type(error).__name__, sent=sent, late=isinstance(error, TimeoutError)
+            )
         raise failure  # outside of the handler, so that no library's text hangs on it
 
     async def close(self) -> None:
         """Close all connections."""
-        session, self._session, self._loop = self._session, None, None
-        if session is not None:
-            await session.close()
+        connector, self._connector, self._loop = self._connector, None, None
+        self._addresses.clear()
+        if connector is not None:
+            await connector.close()
 
-    def _opened(self) -> aiohttp.ClientSession:
+    def _opened(self) -> aiohttp.TCPConnector:
         loop = asyncio.get_running_loop()
-        if self._session is None:
+        if self._connector is None:
             self._loop = loop
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
-                    limit=self._limit,
-                    keepalive_timeout=KEEP_ALIVE_SECONDS,
-                    resolver=aiohttp.ThreadedResolver(),  # the system's, whatever else is installed
-                ),
-                request_class=_Request,
-                skip_auto_headers=("Content-Type",),  # the only one that comes later than ``_Attempt``
-                cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=_NO_TIMEOUT,
-                auto_decompress=False,
-                trust_env=False,
-                max_line_size=_MAX_LINE,
-                max_field_size=_MAX_LINE,
+            self._connector = aiohttp.TCPConnector(
+                limit=self._limit,
+                keepalive_timeout=KEEP_ALIVE_SECONDS,
+                resolver=aiohttp.ThreadedResolver(),  # the system's, whatever else is installed
             )
         elif self._loop is not loop:
             raise InvalidInputError(OTHER_LOOP)
-        return self._session
+        return self._connector
 
-    def _verified(self) -> ssl.SSLContext:
-        if self._context is None:
-            self._context = tls_context()
-        return self._context
+    def _address(self, request: PreparedRequest) -> aiohttp.ClientRequest:
+        """Give what the pool asks for where to connect to: a request of aiohttp's, which is never sent."""
+        key = (request.scheme, request.host, request.port)
+        if (address := self._addresses.get(key)) is None:
+            if request.scheme == "https" and self._context is None:
+                self._context = tls_context()
+            address = self._addresses[key] = aiohttp.ClientRequest(
+                "GET",
+                URL.build(scheme=request.scheme, host=request.host, port=request.port, path="/"),
+                loop=asyncio.get_running_loop(),
+                ssl=self._context or True,
+            )
+        return address
 
 
-class _StaleError(Exception):
-    """A kept connection holds something that nobody asked for; another one is to be taken."""
+def _bytes_of(request: PreparedRequest) -> bytes:
+    lines = "".join([f"{name}: {value}\r\n" for name, value in request.headers])
+    head = f"{request.method} {request.target} HTTP/1.1\r\n{lines}\r\n"
+    ends = len(request.headers) + 2
+    if not (head.isascii() and head.count("\r") == head.count("\n") == head.count("\r\n") == ends):
+        raise InvalidInputError(
+            f"{request.name}: the request line and the headers must be ASCII without line breaks; they are not"
+        )
+    if not request.target.startswith("/") or " " in request.target or "#" in request.target:
+        raise InvalidInputError(
+            f"{request.name}: the target must be a path, perhaps with a query; it is {request.target!a}"
+        )
+    return head.encode("ascii") + request.body
 
 
-class _LostError(Exception):
-    """The connection was lost after something may have left; what aiohttp raises it would send again for."""
-
-
-class _Request(aiohttp.ClientRequest):
-    """A request that knows whether it began to leave."""
-
-    begun = False
-
-    async def send(self, conn: Connection) -> aiohttp.ClientResponse:
+async def _connect(
+    connector: aiohttp.TCPConnector, address: aiohttp.ClientRequest
+) -> tuple[Connection, ResponseHandler, asyncio.Transport]:
+    for _ in range(_STALE_AT_MOST):
+        connection = await connector.connect(address, traces=[], timeout=_NO_TIMEOUT)
+        protocol, transport = connection.protocol, connection.transport
         # A stray answer that waits in a kept connection would be taken for the one to this request.
-        if conn.protocol is None or conn.protocol.should_close:
-            raise _StaleError
-        self.begun = True
-        return await super().send(conn)
+        # Compared with None: an empty queue of answers, as a protocol is one, is false.
+        if protocol is not None and transport is not None and not protocol.should_close:
+            return connection, protocol, transport
+        connection.close()
+    raise aiohttp.ServerDisconnectedError
 
 
-class _Attempt:
-    """The one sending of a request with exactly these headers, as a middleware: there is none after it."""
-
-    def __init__(self, headers: CIMultiDict[str]) -> None:
-        self.headers = headers
-        self.begun = False
-
-    async def __call__(
-        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
-    ) -> aiohttp.ClientResponse:
-        request.headers = self.headers
-        while True:
-            try:
-                return await handler(request)
-            except _StaleError:
-                continue
-            except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-                raise _LostError(type(error).__name__) from None
-            finally:
-                self.begun = isinstance(request, _Request) and request.begun
+async def _answer(protocol: ResponseHandler, deadline: float) -> Answer:
+    protocol.set_response_params(
+        read_until_eof=True,
+        auto_decompress=False,
+        read_bufsize=_READ_BUFFER,
+        max_line_size=_MAX_LINE,
+        max_field_size=_MAX_LINE,
+    )
+    message, content = await protocol.read()
+    while 100 <= message.code < 200 and message.code != 101:
+        message, content = await protocol.read()
+    body = await content.readany()
+    if not content.at_eof():
+        body = await _rest(content, bytearray(body), deadline)
+    complete = len(body) <= MAX_BODY
+    return Answer(message.code, message.raw_headers, body if complete else body[:MAX_BODY], complete)
 
 
-_FAILURES = (aiohttp.ClientError, HttpProcessingError, _LostError, OSError)
-
-
-def _url(request: PreparedRequest) -> URL:
-    host = f"[{request.host}]" if ":" in request.host else request.host
-    url = URL(f"{request.scheme}://{host}:{request.port}{request.target}", encoded=True)
-    if url.raw_path_qs != request.target:
-        raise InvalidInputError(f"the request target must be path and query; got {request.target!a}")
-    return url
-
-
-def _failure(request: PreparedRequest, attempt: _Attempt, error: Exception) -> NoAnswerError:
-    kind = str(error) if isinstance(error, _LostError) else type(error).__name__
-    return no_answer(request, kind, sent=attempt.begun, late=isinstance(error, TimeoutError))
+async def _rest(content: aiohttp.StreamReader, body: bytearray, deadline: float) -> bytes:
+    while len(body) <= MAX_BODY and (chunk := await content.readany()):
+        body += chunk
+        if time.monotonic() > deadline:  # where no read ever waits, nothing else tells
+            raise TimeoutError
+    return bytes(body)
