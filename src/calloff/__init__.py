@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from calloff.acceptance import CancelAccepted
+    from calloff.bulk.outcome import Outcome
+    from calloff.bulk.run import cancel_many
+    from calloff.bulk.threads import cancel_all
     from calloff.clients import (
         AsyncHuaweiCloudDliClient,
         AsyncOtcDliClient,
@@ -63,6 +66,7 @@ __all__ = [
     "MissingExtraError",
     "NoAnswerError",
     "OtcDliClient",
+    "Outcome",
     "PermissionDeniedError",
     "RefreshingKey",
     "RefusedError",
@@ -74,9 +78,12 @@ __all__ = [
     "UnexpectedAnswerError",
     "UnreachableError",
     "__version__",
+    "cancel_all",
+    "cancel_many",
 ]
 
 _CREDENTIALS = frozenset({"AccessKey", "IamPassword", "RefreshingKey", "TemporaryKey", "Token"})
+_BULK = {"Outcome": "outcome", "cancel_all": "threads", "cancel_many": "run"}
 
 
 def __getattr__(name: str) -> object:
@@ -87,6 +94,8 @@ def __getattr__(name: str) -> object:
         from importlib.metadata import version
 
         value = version("calloff")
+    elif name in _BULK:
+        value = getattr(import_module(f"calloff.bulk.{_BULK[name]}"), name)
     else:
         other = "credentials" if name in _CREDENTIALS else "clients"
         module = "errors" if name.endswith("Error") else other
