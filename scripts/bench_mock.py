@@ -352,16 +352,10 @@ def table(measured: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def below(
-    measured: dict[str, Any], floor: float | None, *, least_share: float, most_bytes: float
-) -> list[str]:
+def below(measured: dict[str, Any], floor: float, *, least_share: float, most_bytes: float) -> list[str]:
     """Return a sentence for each limit that was missed."""
     missed = []
-    if (
-        floor is not None
-        and "ratios" in measured
-        and (ratio := measured["ratios"]["prism"]["median"]) < floor
-    ):
+    if "ratios" in measured and (ratio := measured["ratios"]["prism"]["median"]) < floor:
         missed.append(f"the median ratio to Prism is {ratio:.1f}, under the floor of {floor:g}")
     if "full" in measured:
         full = measured["full"]
@@ -375,14 +369,14 @@ def below(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print, and return 1 where a limit is missed."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--repetitions", type=int, default=5)
+    parser.add_argument("--repetitions", type=int, default=9)
     parser.add_argument("--requests", type=int, default=20_000, help="to our mock, in each repetition")
     parser.add_argument("--prism-requests", type=int, default=2_000, help="to Prism, in each repetition")
     parser.add_argument("--connections", type=int, default=8)
     parser.add_argument("--depth", type=int, default=32, help="requests under way on each connection")
     parser.add_argument("--jobs", type=int, default=1_000_000, help="of the second part; 0 leaves it out")
     parser.add_argument("--batches", type=int, default=100, help="of a hundred requests, in the second part")
-    parser.add_argument("--floor", type=float, help="least median ratio to Prism")
+    parser.add_argument("--floor", type=float, default=10, help="least median ratio to Prism; 0 for none")
     parser.add_argument("--least-share", type=float, default=0.9, help="of the rate, with many jobs")
     parser.add_argument("--most-bytes", type=float, default=1000, help="of memory per job")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")

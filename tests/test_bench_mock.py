@@ -33,18 +33,18 @@ def bench() -> ModuleType:
     ("measured", "floor", "missed"),
     [
         ({"ratios": RATIOS, "full": GOOD}, 10, []),
-        ({"ratios": RATIOS}, None, []),
+        ({"ratios": RATIOS}, 0, []),
         ({"ratios": RATIOS}, 12.5, ["the median ratio to Prism is 12.0, under the floor of 12.5"]),
         (
             {"full": GOOD | {"share": {"median": 0.85}}},
-            None,
+            10,
             ["with 1000 jobs the median share is 0.85, under 0.9"],
         ),
-        ({"full": GOOD | {"bytes_per_job": 1000.0}}, None, ["a job takes 1000 bytes, not under 1000"]),
+        ({"full": GOOD | {"bytes_per_job": 1000.0}}, 10, ["a job takes 1000 bytes, not under 1000"]),
     ],
 )
 def test_a_limit_that_is_missed_is_named(
-    bench: ModuleType, measured: dict[str, object], floor: float | None, missed: list[str]
+    bench: ModuleType, measured: dict[str, object], floor: float, missed: list[str]
 ) -> None:
     assert bench.below(measured, floor, least_share=0.9, most_bytes=1000) == missed
 

@@ -256,6 +256,13 @@ def test_unknown_keys_and_wrong_secrets_are_told_apart() -> None:
     refused_by_gateway(bench, SQL, bench.deliver("otc-dli", wrong), 401, "0301", "verify aksk signature fail")
 
 
+@pytest.mark.parametrize("length", [1, 64, 65, 200])
+def test_a_secret_may_have_any_length(length: int) -> None:
+    bench = Bench()
+    key = bench.state.keys["otc-dli"].add(Key("long", b"s" * length, bench.state.owners["otc-dli"][0]))
+    assert bench.cancel(bench.job(SQL, "RUNNING"), key=key).status == 200
+
+
 def test_a_temporary_key_needs_its_token_and_ends() -> None:
     bench = Bench()
     key = bench.key("otc-dli", lifetime=600)

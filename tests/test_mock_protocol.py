@@ -175,6 +175,17 @@ def test_an_offer_to_upgrade_is_left_alone(server: MockServer, body: bytes) -> N
             assert answer_on(connection).startswith(b"HTTP/1.1 401 ")
 
 
+def test_a_client_that_asks_first_is_told_to_go_on(server: MockServer) -> None:
+    """RFC 9110, 10.1.1."""
+    head = START + b"Expect: 100-Continue\r\nContent-Length: 1\r\n\r\n"
+    with socket.create_connection(address(server, "otc-dli"), timeout=10) as connection:
+        for _ in range(2):
+            connection.sendall(head)
+            assert connection.recv(65536) == b"HTTP/1.1 100 Continue\r\n\r\n"
+            connection.sendall(b"x")
+            assert answer_on(connection).startswith(b"HTTP/1.1 401 ")
+
+
 def test_connections_are_kept_as_http_says(server: MockServer) -> None:
     with socket.create_connection(address(server, "otc-dli"), timeout=5) as connection:
         for _ in range(20):

@@ -12,6 +12,7 @@ class Ids:
 
     def __init__(self, seed: int = 0) -> None:
         self._seed = seed.to_bytes(8, "big", signed=True)
+        self._keyed = blake2b(digest_size=16, key=self._seed)
         self._count = 0
 
     def skip_to_start(self, number: int) -> None:
@@ -28,7 +29,9 @@ class Ids:
     def hex32(self) -> str:
         """Make 32 lower-case hexadecimal digits."""
         self._count += 1
-        return blake2b(self._count.to_bytes(8, "big"), digest_size=16, key=self._seed).hexdigest()
+        made = self._keyed.copy()
+        made.update(self._count.to_bytes(8, "big"))
+        return made.hexdigest()
 
     def uuid(self) -> str:
         """Make an id in the form of a UUID."""

@@ -132,16 +132,7 @@ class Journal:
         """Enter a request; of its query and headers only what is no secret is kept."""
         self.total += 1
         operation = getattr(exchange, "operation", None)
-        query, agent, kind, authorization = exchange.query, b"", b"", b""
-        names = []
-        for name, value in exchange.headers:
-            names.append(name)
-            if name == b"user-agent":
-                agent = value[:_LONGEST_AGENT]
-            elif name == b"content-type":
-                kind = value[:_LONGEST_TYPE]
-            elif name == b"authorization":
-                authorization = value
+        query, authorization = exchange.query, exchange.last(b"authorization")
         self._rows.append(
             (
                 self.total,
@@ -151,10 +142,10 @@ class Journal:
                 exchange.method,
                 exchange.raw_path[:_LONGEST_PATH],
                 query if not query or query in _PLAIN_QUERIES else masked_query(query),
-                b"\n".join(names)[:_LONGEST_NAMES],
+                b"\n".join([name for name, _ in exchange.headers])[:_LONGEST_NAMES],
                 (
-                    agent,
-                    kind,
+                    exchange.last(b"user-agent")[:_LONGEST_AGENT],
+                    exchange.last(b"content-type")[:_LONGEST_TYPE],
                     _names(_SIGNED_HEADERS, authorization),
                     _names(_SIGNED_PARAMETERS, authorization) if b"&" in authorization else b"",
                 ),

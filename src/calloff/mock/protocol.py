@@ -32,31 +32,38 @@ _NO_REQUEST = Answer(400, [(b"content-type", b"text/plain")], b"Bad request")
 
 
 class _Date:
-    """The Date of answers, written once per second."""
+    """The Date of answers, written once per second: as a header, and as the line of it."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._second = -1
         self._headers: Headers = []
+        self._line = b""
 
     def headers(self) -> Headers:
         """Give the header by the clock of the server."""
+        self._look()
+        return self._headers
+
+    def line(self) -> bytes:
+        """Give the line by the clock of the server."""
+        self._look()
+        return self._line
+
+    def _look(self) -> None:
         second = int(self._clock())
         if second != self._second:
             self._second = second
             self._headers = [(b"date", formatdate(second, usegmt=True).encode())]
-        return self._headers
+            self._line = b"%b: %b\r\n" % self._headers[0]
 
 
-def _written(answer: Answer, more_headers: Headers) -> bytes:
+def _written(answer: Answer, first_lines: bytes) -> bytes:
     """Write an answer as bytes."""
-    lines = [b"%b: %b\r\n" % header for header in (*more_headers, *answer.headers)]
-    return b"%b%bcontent-length: %d\r\n\r\n%b" % (
-        STATUS_LINE[answer.status],
-        b"".join(lines),
-        len(answer.body),
-        answer.body,
-    )
+    head = STATUS_LINE[answer.status] + first_lines
+    for header in answer.headers:
+        head += b"%b: %b\r\n" % header
+    return b"%bcontent-length: %d\r\n\r\n%b" % (head, len(answer.body), answer.body)
 
 
 def protocol_for(
@@ -142,11 +149,14 @@ def protocol_for(
                 self._flush()
 
         def on_message_begin(self) -> None:
-            super().on_message_begin()
+            if direct:  # what ASGI needs is made for the requests that need it
+                self.url, self.headers = b"", []
+            else:
+                super().on_message_begin()
             self._began = self.loop.time()
 
         def on_url(self, url: bytes) -> None:
-            super().on_url(url)
+            self.url += url
             if len(self.url) > URI_LIMIT:
                 self._case = Case.URI_TOO_LONG
                 raise ValueError("the target is too long")  # makes the parser refuse the request
@@ -155,16 +165,30 @@ def protocol_for(
             self._stalled = 0
             # RFC 9112, 3.2: a target has no fragment, an absolute one names the host of the request, and an
             # HTTP/1.1 request has a Host. The parser would drop the first two, out of a signature's sight.
-            hosts = [value for name, value in self.headers if name == b"host"]
+            hosts, has_body = [], False
+            for name, value in self.headers:
+                if name == b"host":
+                    hosts.append(value)
+                elif name in _BODY and value != b"0":
+                    has_body = True
             version = self.parser.get_http_version()
             if b"#" in self.url or not (hosts or version != "1.1") or not self._has_target(hosts):
                 raise ValueError("no target or host to go by")
-            self._at_once = version == "1.1" and self._is_plain()
+            self._at_once = direct and not has_body and version == "1.1" and self._is_plain()
             if self._at_once:
                 return
+            if direct:
+                self._make_scope()
             self.server_state.default_headers = date.headers()
             super().on_headers_complete()
             self.scope[CYCLE] = self.cycle  # type: ignore[literal-required]  # ASGI lets servers add keys
+
+        def _make_scope(self) -> None:
+            url, headers = self.url, self.headers
+            super().on_message_begin()
+            self.url = url
+            for header in headers:
+                super().on_header(*header)
 
         def _has_target(self, hosts: list[bytes]) -> bool:
             return self.url.startswith(b"/") or self.url.startswith(
@@ -172,20 +196,24 @@ def protocol_for(
             )
 
         def _is_plain(self) -> bool:
-            """Tell whether the request that is being read has no body and needs nothing of ASGI."""
+            """Tell whether the request that is being read, which has no body, needs nothing of ASGI."""
             return (
-                direct
-                and self._app is not None
+                self._app is not None
                 and self._app.answers_at_once
                 and (self.cycle is None or self.cycle.response_complete)
                 and not self.flow.write_paused
-                and not any(name in _BODY and value != b"0" for name, value in self.headers)
                 and self.parser.should_keep_alive()
                 and self.parser.get_method() != b"HEAD"
                 and not self.parser.should_upgrade()
                 and self.url.startswith(b"/")
                 and not self.url.startswith(HEALTH_PATH)
             )
+
+        def on_header(self, name: bytes, value: bytes) -> None:
+            if direct:
+                self.headers.append((name.lower(), value))
+            else:
+                super().on_header(name, value)
 
         def on_body(self, body: bytes) -> None:
             self._stalled = 0
@@ -201,7 +229,7 @@ def protocol_for(
                 path, _, query = self.url.partition(b"?")
                 method = self.parser.get_method().decode("ascii")
                 answer = self._app.answer(method, path, query, self.headers)
-                self._answers.append(_written(answer, date.headers()))
+                self._answers.append(_written(answer, date.line()))
                 self.server_state.total_requests += 1
                 self._count()
                 if len(self._answers) >= MOST_ANSWERS:
@@ -252,7 +280,7 @@ def protocol_for(
             self._flush()
             answer = _NO_REQUEST if self._app is None else self._app.bad_request(self._case)
             self._count()
-            self.transport.write(_written(answer, [*date.headers(), (b"connection", b"close")]))
+            self.transport.write(_written(answer, date.line() + b"connection: close\r\n"))
             if self.transport.can_write_eof():
                 # Closing with bytes unread would reset the connection, and the client might never see the answer.
                 self.transport.write_eof()

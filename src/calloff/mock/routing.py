@@ -77,6 +77,8 @@ def _decoded(segment: bytes) -> str:
     """Decode a segment once; bytes that are no UTF-8 stay visible as U+FFFD, which is in no id."""
     if b"%" in segment:
         segment = unquote_to_bytes(segment)
-    if segment in _NO_SEGMENT or b"/" in segment:
+        if b"/" in segment:
+            raise Refusal(Case.UNKNOWN_PATH)
+    if segment in _NO_SEGMENT:
         raise Refusal(Case.UNKNOWN_PATH)
     return segment.decode("utf-8", "replace")
