@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 import sys
@@ -14,6 +15,7 @@ import trustme
 from mock_calls import CI, DLI, Caller
 
 from calloff.errors import InvalidInputError, MissingExtraError
+from calloff.mock.connections import Limits
 from calloff.mock.server import run_embedded
 from calloff.mock.tls import Tls
 
@@ -94,6 +96,16 @@ def test_connections_break_over_tls_too(caller: Caller, kind: str) -> None:
     with pytest.raises(httpx.TransportError):
         caller.cancel(caller.job(DLI))
     assert caller.cancel(caller.job(DLI)).status_code == 200
+
+
+@pytest.mark.parametrize("begun", [b"", b"\x16\x03\x01"])
+def test_a_handshake_is_not_waited_for_without_end(begun: bytes) -> None:
+    with run_embedded(["otc-dli"], tls=Tls(), limits=Limits(request_seconds=0.2)) as server:
+        port = int(server.announcement["apis"]["otc-dli"]["base_url"].rpartition(":")[2])
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:  # seconds
+            connection.sendall(begun)
+            with contextlib.suppress(ConnectionError):
+                assert connection.recv(1) == b""
 
 
 def test_the_ca_is_gone_with_the_server() -> None:

@@ -105,7 +105,7 @@ if TYPE_CHECKING:
     default=30.0,
     show_default=True,
     type=click.FloatRange(min=0, min_open=True),
-    help="Close connections whose request takes longer to arrive.",
+    help="Close connections whose request, or handshake of TLS, takes longer to arrive.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Announce as one line of JSON instead of text.")
 @click.option("--list-mutants", is_flag=True, help="List the mutants and end; with --json as data.")

@@ -51,7 +51,8 @@ class Limits:
     """What a client may take.
 
     Args:
-        request_seconds: from the first byte of a request to its last, and for taking an answer.
+        request_seconds: from the first byte of a request to its last, for taking an answer, and for the handshake
+            of TLS.
         idle_seconds: before the first request and between two.
         connections: how many may be open; a further one takes the place of those that are idle longest.
     """

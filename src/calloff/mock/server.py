@@ -11,7 +11,8 @@ import signal
 import threading
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
 
 from calloff.apis import APIS
 from calloff.errors import InvalidInputError, MissingExtraError
@@ -25,6 +26,7 @@ from calloff.mock.state import ServerState
 from calloff.mock.tls import certified
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Generator, Iterable
     from pathlib import Path
 
@@ -75,7 +77,24 @@ def _uvicorn(site: Site, limits: Limits) -> Any:
         log.addHandler(logging.NullHandler())  # without any, Python prints its warnings to stderr
 
     class Server(uvicorn.Server):
-        """Leaves signals to the caller: the embedded server must not touch them."""
+        """Leaves signals to the caller: the embedded server must not touch them. Bounds the handshake of TLS."""
+
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            """Listen as uvicorn would, which knows no limit for a handshake; asyncio's own is a minute."""
+            loop, protocol = asyncio.get_running_loop(), cast("Any", self.config.http_protocol_class)
+            bounds: dict[str, Any] = {}
+            if site.served is not None:
+                bounds = {
+                    "ssl": site.served.context,
+                    "ssl_handshake_timeout": limits.request_seconds,
+                    "ssl_shutdown_timeout": limits.request_seconds,
+                }
+            make = partial(protocol, config=self.config, server_state=self.server_state, app_state={})
+            self.servers = [
+                await loop.create_server(make, sock=sock, backlog=limits.backlog, **bounds)
+                for sock in sockets or ()
+            ]
+            self.started = True
 
         @contextlib.contextmanager
         def capture_signals(self) -> Generator[None, None, None]:
@@ -96,12 +115,10 @@ def _uvicorn(site: Site, limits: Limits) -> Any:
         server_header=False,
         date_header=False,  # the protocol writes it by the clock of the server, which may be skewed
         proxy_headers=False,
-        backlog=limits.backlog,
         timeout_keep_alive=math.ceil(limits.idle_seconds),
         timeout_graceful_shutdown=2,
     )
     config.load()
-    config.ssl = None if site.served is None else site.served.context
     return Server(config)
 
 
