@@ -344,7 +344,7 @@ def test_an_unauthenticated_unknown_job_that_is_accepted_is_found_without_provid
 def test_a_server_that_supplies_only_tokens_is_verified_with_them(tmp_path: Path) -> None:
     with FakeTarget() as fake:
         abilities = fake.abilities() | {"credentials": ["token"]}
-        fake.provided = {"GET ": json_reply(200, {"apis": {"otc-dli": abilities}})}
+        fake.provided = {"GET ": json_reply(200, {"version": 1, "apis": {"otc-dli": abilities}})}
         result = run(tmp_path, *against(fake), *TABLE)
 
     verdicts = {row["requirement"]: row["verdict"] for row in report_of(tmp_path)["results"]}

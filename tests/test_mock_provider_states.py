@@ -60,6 +60,7 @@ def test_what_the_server_can_do_is_listed() -> None:
     assert abilities["apis"]["otc-dli"]["operations"]["cancelBatchJob"] == {
         "states": ["starting", "running", "recovering", "success", "dead"],
         "owners": ["self", "other"],
+        "finishes": True,
     }
     assert abilities["apis"]["tencent-ci"]["credentials"] == KEY_KINDS
     assert abilities["apis"]["huaweicloud-dli"]["credentials"] == KEY_KINDS + TOKEN_KINDS
@@ -172,6 +173,11 @@ JOB = {"api": "otc-dli", "operation": "cancelSqlJob", "state": "RUNNING", "owner
         ({**JOB, "more": "1"}, "exactly the members api, operation, state, owner"),
         ({"api": "otc-dli"}, "exactly the members"),
         ({**JOB, "state": 1}, "text in state"),
+        ({**JOB, "state": "FINISHED", "finishes_after": 1}, "by itself is made in LAUNCHING, RUNNING, "),
+        *(
+            ({**JOB, "finishes_after": value}, "finishes_after is more than 0 and at most 60 seconds.")
+            for value in (0, -1, 60.5, True, "1", None, float("nan"))
+        ),
         ([], "a JSON object"),
     ],
 )
@@ -179,6 +185,39 @@ def test_a_job_there_is_not_is_refused(content: Any, message: str) -> None:
     status, answer = call(Bench().state, "POST", "/provider-states/jobs", content)
     assert status == 400
     assert message in answer["error"]
+
+
+@pytest.mark.parametrize(
+    ("operation", "state", "end", "cancelled"),
+    [
+        ("tencent-ci/cancelInventoryTriggerJob", "Submitted", "Success", "Cancel"),
+        ("tencent-ci/cancelAiJob", "Submitted", "Success", "Cancel"),
+        ("otc-dli/cancelBatchJob", "running", "success", "dead"),
+        ("otc-dli/cancelSqlJob", "LAUNCHING", "FINISHED", "CANCELLED"),
+        ("huaweicloud-dli/cancelSqlJob", "RUNNING", "FINISHED", "CANCELLED"),
+    ],
+)
+def test_a_job_finishes_by_itself_when_it_was_asked_to(
+    operation: str, state: str, end: str, cancelled: str
+) -> None:
+    bench = Bench()
+    api, name = operation.split("/")
+    wanted = {"api": api, "operation": name, "state": state, "owner": "self", "finishes_after": 0.5}
+    made = [call(bench.state, "POST", "/provider-states/jobs", wanted) for _ in range(2)]
+    assert [status for status, _ in made] == [201, 201]
+    left, stopped = (
+        bench.state.jobs.find(operation, bench.state.owners[api][0], job["job_id"])  # type: ignore[index]
+        for _, job in made
+    )
+    assert left is not None
+    assert stopped is not None
+    bench.now += 0.49
+    assert bench.state_of(left) == state
+    assert bench.cancel(stopped).status == 200
+    bench.now += 0.02
+    assert (bench.state_of(left), bench.state_of(stopped)) == (end, cancelled)
+    assert bench.cancel(left).status >= 400
+    assert bench.state_of(left) == end
 
 
 @pytest.mark.parametrize("raw", [b"", b"{", b"[" * 50_000, b"\xff", b'{"api": NaN, "kind": "good"}'])

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from fake_target import PROJECT, SECRET_KEY, TOKEN, FakeTarget, Reply, Seen, refusal
 
+from calloff.apis import OPERATIONS
 from calloff.contract import load_catalogue
 from calloff.mock.dialects import parse_dialect
 from calloff.mock.server import run_embedded
-from calloff.verify.engine import Run
+from calloff.verify.engine import Run, checks, run_check
 from calloff.verify.key_guard import KeyGuard
 from calloff.verify.target import Keys, announced_targets
 
@@ -104,6 +106,23 @@ def test_a_key_whose_secret_is_wrong_is_used_three_times_and_no_more(workers: in
     assert "dli-auth-signature" in {v.requirement for v in run.outcomes["otc-dli"].violations}
     assert any("right request under the good key" in skip.reason for skip in run.outcomes["otc-dli"].skips)
     assert status == 1
+
+
+def test_cancels_at_the_same_time_go_round_no_guard() -> None:
+    def refuse_signatures(fake: FakeTarget, request: Seen) -> Reply | None:
+        return refusal(401, "APIGW.0301") if request.header("Authorization") else None
+
+    class WithoutTokens(FakeTarget):
+        def abilities(self) -> dict[str, Any]:
+            return super().abilities() | {"credentials": ["good"]}
+
+    with WithoutTokens(script=refuse_signatures) as fake:
+        session = fake.session(keys=Keys("KEYID", SECRET_KEY, project_id=PROJECT))
+        for check in checks(OPERATIONS[SQL], ["races"]):
+            run_check(check, session)
+        session.target.close()
+
+    assert sum("Access=KEYID" in request.header("Authorization") for request in fake.seen) == 3
 
 
 def test_a_way_to_sign_that_is_refused_takes_no_room_from_the_others() -> None:

@@ -391,13 +391,9 @@ def test_progress_counts_every_check_once() -> None:
             [fake.target()], lambda check, done, total: told.append((check.operation.name, done, total))
         )
 
-    assert told == [
-        ("cancelBatchJob", 0, 4),
-        ("cancelBatchJob", 1, 4),
-        ("cancelSqlJob", 2, 4),
-        ("cancelSqlJob", 3, 4),
-    ]
-    assert run.outcomes["otc-dli"].checks_run == 4
+    names = ["cancelBatchJob"] * 4 + ["cancelSqlJob"] * 4
+    assert told == [(name, done, 8) for done, name in enumerate(names)]
+    assert run.outcomes["otc-dli"].checks_run == 8
 
 
 def test_a_fault_of_the_suite_is_told_and_gives_3(caplog: pytest.LogCaptureFixture) -> None:
@@ -409,7 +405,7 @@ def test_a_fault_of_the_suite_is_told_and_gives_3(caplog: pytest.LogCaptureFixtu
         assert run.verify([fake.target()], surprise) == 3
 
     assert (
-        run.stopped == "the suite itself failed: ZeroDivisionError: what a surprise; 0 of 4 checks were run"
+        run.stopped == "the suite itself failed: ZeroDivisionError: what a surprise; 0 of 8 checks were run"
     )
     assert "please report it" in caplog.text
 

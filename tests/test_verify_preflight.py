@@ -142,7 +142,9 @@ def test_a_target_without_jobs_says_so() -> None:
 def test_the_operation_that_jobs_are_supplied_for_is_asked() -> None:
     with FakeTarget() as fake:
         operations = {"cancelBatchJob": {"states": []}, "cancelSqlJob": {"states": ["RUNNING"]}}
-        fake.provided = {"GET ": json_reply(200, {"apis": {"otc-dli": {"operations": operations}}})}
+        fake.provided = {
+            "GET ": json_reply(200, {"version": 1, "apis": {"otc-dli": {"operations": operations}}})
+        }
         examined(fake.target())
 
     assert {request.path.split("/")[1] for request in fake.seen} == {"v1.0"}

@@ -87,9 +87,11 @@ def test_it_is_what_a_right_server_is_sent(layer: Layer, key: str, monkeypatch: 
 def form_of(target: str, project: str) -> str:
     """Leave out of a request target what is not known beforehand: ids that the server made, and signatures."""
     path, mark, query = target.partition("?")
-    segments = path.rstrip("/").split("/")[:-1]
-    if segments[-1] == "jobs" and segments[-2] != project:
-        segments[-2] = "of another owner"
+    segments = path.rstrip("/").split("/")
+    asked = segments.pop() if segments[-1] in {"state", "status"} else ""
+    segments[-1] = asked
+    if segments[-2] == "jobs" and segments[-3] != project:
+        segments[-3] = "of another owner"
     bare = "&".join(part for part in query.split("&") if not part.startswith(("q-", "sign=", "x-c")))
     return f"{'/'.join(segments)}/… {mark if bare else ''}{bare}"
 

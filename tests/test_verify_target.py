@@ -93,7 +93,7 @@ def test_without_provider_states_no_job_can_be_had_and_no_state_read() -> None:
 
 
 def test_what_the_provider_states_do_not_list_is_not_asked_for() -> None:
-    listed = {"apis": {"otc-dli": {"operations": {"cancelSqlJob": {"states": ["RUNNING"]}}}}}
+    listed = {"version": 1, "apis": {"otc-dli": {"operations": {"cancelSqlJob": {"states": ["RUNNING"]}}}}}
     with FakeTarget(provided={"GET ": json_reply(200, listed)}) as fake:
         target = fake.target(keys=Keys())
         with pytest.raises(CannotSupplyError, match="do not list state FINISHED for otc-dli/cancelSqlJob"):
@@ -154,26 +154,98 @@ def test_nonsense_of_the_provider_states_is_a_clear_error(reply: Reply, call: st
         target.close()
 
 
+SQL_STATES = {"cancelSqlJob": {"states": ["RUNNING"]}}
+
+
 @pytest.mark.parametrize(
-    "abilities",
+    ("apis", "words"),
     [
-        [],
-        {"apis": []},
-        {"apis": {}},
-        {"apis": {"otc-dli": []}},
-        {"apis": {"otc-dli": {}}},
-        {"apis": {"otc-dli": {"operations": []}}},
-        {"apis": {"otc-dli": {"operations": {"cancelSqlJob": ["RUNNING"]}}}},
-        {"apis": {"otc-dli": {"operations": {"cancelSqlJob": {"states": 1}}}}},
-        {"apis": {"otc-dli": {"operations": {}, "credentials": 1}}},
-        {"apis": {"otc-dli": {"operations": {}, "credentials": None}}},
+        ([], "names no states for otc-dli"),
+        ({}, "names no states for otc-dli"),
+        ({"otc-dli": []}, "names no states for otc-dli"),
+        ({"otc-dli": {}}, "names no states for otc-dli"),
+        ({"otc-dli": {"operations": []}}, "names no states for otc-dli"),
+        ({"otc-dli": {"operations": {"cancelSqlJob": ["RUNNING"]}}}, "names no states for otc-dli"),
+        (
+            {"otc-dli": {"operations": {"cancelSqlJob": {"states": 1}}}},
+            "expected the states of cancelSqlJob to be a list of texts, got 1",
+        ),
+        (
+            {"otc-dli": {"operations": {"cancelSqlJob": {"states": "RUNNING"}}}},
+            "expected the states of cancelSqlJob to be a list of texts, got 'RUNNING'",
+        ),
+        (
+            {"otc-dli": {"operations": {"cancelSqlJob": {"states": ["RUNNING", 7]}}}},
+            "expected the states of cancelSqlJob to be a list of texts",
+        ),
+        (
+            {"otc-dli": {"operations": SQL_STATES, "credentials": 1}},
+            "expected credentials to be a list of texts, got 1",
+        ),
+        (
+            {"otc-dli": {"operations": SQL_STATES, "credentials": {"good": True}}},
+            "expected credentials to be a list of texts",
+        ),
+        (
+            {"otc-dli": {"operations": SQL_STATES, "credentials": None}},
+            "expected credentials to be a list of texts",
+        ),
     ],
 )
-def test_abilities_of_another_form_are_a_clear_error(abilities: Any) -> None:
-    with FakeTarget(provided={"GET ": json_reply(200, abilities)}) as fake:
+def test_abilities_of_another_form_are_a_clear_error(apis: Any, words: str) -> None:
+    with FakeTarget(provided={"GET ": json_reply(200, {"version": 1, "apis": apis})}) as fake:
         target = fake.target()
-        with pytest.raises(TargetError, match=r"otc-dli|expected"):
+        with pytest.raises(TargetError, match=words):
             target.new_job(SQL, "RUNNING")
+        target.close()
+
+
+@pytest.mark.parametrize("version", [{}, {"version": 2}, {"version": "1"}, {"version": True}])
+def test_another_version_of_the_provider_states_is_refused(version: dict[str, Any]) -> None:
+    answer = {**version, "apis": {"otc-dli": {"operations": SQL_STATES}}}
+    with FakeTarget(provided={"GET ": json_reply(200, answer)}) as fake:
+        target = fake.target()
+        with pytest.raises(TargetError, match="expected version 1 of this interface, got"):
+            target.new_job(SQL, "RUNNING")
+        target.close()
+
+
+def test_a_list_of_abilities_of_another_form_is_told_in_full() -> None:
+    with FakeTarget(provided={"GET ": json_reply(200, [])}) as fake:
+        target = fake.target()
+        with pytest.raises(TargetError, match="expected 200 or 201 with a JSON object"):
+            target.new_job(SQL, "RUNNING")
+        target.close()
+
+
+@pytest.mark.parametrize(
+    ("kind", "lacks", "words"),
+    [
+        ("good", "secret_key", "secret_key is missing, which good credentials are made of"),
+        ("good", "access_key", r"access_key \(or secret_id\) is missing"),
+        ("temporary", "security_token", "security_token is missing, which temporary credentials"),
+        ("token", "token", "token is missing, which token credentials are made of"),
+    ],
+)
+def test_credentials_that_lack_what_their_kind_is_made_of_are_a_clear_error(
+    kind: str, lacks: str, words: str
+) -> None:
+    with FakeTarget() as fake:
+        given = {name: value for name, value in fake.credentials(kind).items() if name != lacks}
+        fake.provided = {"POST /credentials": json_reply(201, given)}
+        target = fake.target(keys=Keys())
+        with pytest.raises(TargetError, match=f"/credentials for {kind}: {words}") as caught:
+            target.credentials(kind)
+        assert "planted" not in str(caught.value)
+        target.close()
+
+
+def test_a_job_that_finishes_by_itself_is_asked_of_those_only_who_can() -> None:
+    with FakeTarget() as fake:
+        target = fake.target()
+        with pytest.raises(CannotSupplyError, match="do not list jobs of otc-dli/cancelSqlJob that finish"):
+            target.new_job(SQL, "RUNNING", finishes_after=1)
+        assert fake.jobs == {}
         target.close()
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
+from calloff.mock.course import ending
 from calloff.mock.pipeline import Case, Refusal
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from calloff.mock.course import Course
 
 SETTLING_SECONDS = 0.15  # how long a cancel takes under the dialects "later"
+_WELL_ENDED = frozenset({"success", "finished"})  # in lower case, the vendors' words for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,15 @@ class Lifecycle:
             raise ValueError(
                 f"no such states: {', '.join(sorted(unknown))}; there are {', '.join(self.states)}"
             )
+
+    @property
+    def well_ended(self) -> str:
+        """The state of a job that ended well."""
+        return next(state for state in self.states if state.lower() in _WELL_ENDED)
+
+    def finishing(self, state: str, seconds: float) -> Lifecycle:
+        """Give the life cycle of one job that leaves a state by itself after so many seconds, and ends well."""
+        return replace(self, course=ending(state, self.well_ended, seconds))
 
 
 @dataclass(frozen=True, slots=True)

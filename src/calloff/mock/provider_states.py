@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 ROOT = "/provider-states"
 CI_REGION = "ap-beijing"
 _OWNERS = ("self", "other")
+LONGEST = 60.0  # seconds after which a job may finish by itself
 _KEY_KINDS = {  # kind -> whose, lifetime in seconds (None: no temporary key)
     "good": ("self", None),
     "other-owner": ("other", None),
@@ -45,8 +46,8 @@ class ProviderStates(JsonApp):
                 self._state.forget()
                 return JsonAnswer(204)
             case "POST", ["provider-states", "jobs"]:
-                wanted = _members(request, "api", "operation", "state", "owner")
-                return JsonAnswer(201, self._job(**wanted))
+                wanted = _members(request, "api", "operation", "state", "owner", optional="finishes_after")
+                return JsonAnswer(201, self._job(**wanted, finishes_after=_seconds(request)))
             case "POST", ["provider-states", "credentials"]:
                 wanted = _members(request, "api", "kind")
                 return JsonAnswer(201, self._credentials(**wanted))
@@ -68,6 +69,7 @@ class ProviderStates(JsonApp):
                         operation.name: {
                             "states": list(self._state.kinds[operation.key].lifecycle.states),
                             "owners": list(_OWNERS),
+                            "finishes": True,
                         }
                         for operation in APIS[name].operations.values()
                     },
@@ -77,7 +79,9 @@ class ProviderStates(JsonApp):
             },
         }
 
-    def _job(self, api: str, operation: str, state: str, owner: str) -> dict[str, object]:
+    def _job(
+        self, api: str, operation: str, state: str, owner: str, finishes_after: float | None
+    ) -> dict[str, object]:
         name = self._api(api)
         kind = self._state.kinds.get(f"{api}/{operation}")
         if kind is None:
@@ -87,8 +91,13 @@ class ProviderStates(JsonApp):
         states = kind.lifecycle.states
         if state not in states:
             raise JsonError(400, f"{api} {operation} has no state {state!r}; it has {_listed(states)}.")
+        moves = kind.lifecycle.cancel_moves
+        if finishes_after is not None and state not in moves:
+            raise JsonError(
+                400, f"A job that finishes by itself is made in {_listed(moves)}, which can be cancelled."
+            )
         whose = self._owner(name, owner)
-        job = self._state.new_job(f"{api}/{operation}", whose, state)
+        job = self._state.new_job(f"{api}/{operation}", whose, state, finishes_after=finishes_after)
         parameter = OPERATIONS[job.operation].job_parameter
         if name == "tencent-ci":
             return {"job_id": job.id, "path_parameters": {parameter: job.id}, "host": ci_host(whose)}
@@ -152,13 +161,26 @@ def _kinds(name: ApiName) -> tuple[str, ...]:
     return tuple(_KEY_KINDS) if name == "tencent-ci" else (*_KEY_KINDS, *_TOKEN_KINDS)
 
 
-def _members(request: JsonRequest, *names: str) -> dict[str, str]:
+def _members(request: JsonRequest, *names: str, optional: str = "") -> dict[str, str]:
+    """Read the texts of a JSON object that has exactly these members, and perhaps the optional one."""
     content: Any = request.json()
-    if not isinstance(content, dict) or content.keys() != set(names):
-        raise JsonError(400, f"Expected a JSON object with exactly the members {_listed(names)}.")
+    if not isinstance(content, dict) or content.keys() - {optional} != set(names):
+        more = f", and perhaps {optional}" if optional else ""
+        raise JsonError(400, f"Expected a JSON object with exactly the members {_listed(names)}{more}.")
     if wrong := [name for name in names if not isinstance(content[name], str)]:
         raise JsonError(400, f"Expected text in {_listed(wrong)}.")
-    return content
+    return {name: content[name] for name in names}
+
+
+def _seconds(request: JsonRequest) -> float | None:
+    """Read after how many seconds the job wanted finishes by itself; None where it stays."""
+    content: Any = request.json()
+    if "finishes_after" not in content:
+        return None
+    seconds = content["finishes_after"]
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds <= LONGEST:
+        raise JsonError(400, f"finishes_after is more than 0 and at most {LONGEST:g} seconds.")
+    return float(seconds)
 
 
 def _listed(names: tuple[str, ...] | list[str] | Mapping[str, object]) -> str:

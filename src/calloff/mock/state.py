@@ -151,10 +151,16 @@ class ServerState:
         token = Token(self.ids.word("token"), project, ends, min(now, ends), scope, project_name, method)
         return self.tokens.add(token, lasting=lasting)
 
-    def new_job(self, operation: str, owner: str, state: str) -> Job:
-        """Make a fresh job of an operation, named ``api/operation``, in a state; its time begins now."""
+    def new_job(self, operation: str, owner: str, state: str, *, finishes_after: float | None = None) -> Job:
+        """Make a fresh job of an operation, named ``api/operation``, in a state; its time begins now.
+
+        Where it *finishes after* so many seconds it does so whatever the speed, and ends well.
+        """
         kind = self.kinds[operation]
-        return self.jobs.new(kind.new_id(), operation, owner, kind.lifecycle, state, now=self.clock())
+        lifecycle = kind.lifecycle
+        if finishes_after is not None:
+            lifecycle = lifecycle.finishing(state, finishes_after)
+        return self.jobs.new(kind.new_id(), operation, owner, lifecycle, state, now=self.clock())
 
     def forget(self) -> None:
         """Forget jobs and whatever was handed out; the default credentials stay."""

@@ -32,12 +32,13 @@ class Size:
     """How much a budget covers.
 
     *repeats* tells whether the table holds cells that show what others show too, *waits* whether checks are run that
-    take their time. *walks* and *steps* are those of the model, *positive* (for each state of a job) and *negative*
-    count the requests that schemathesis writes.
+    take their time. *finishes* is how many jobs are cancelled around their end, *walks* and *steps* are those of the
+    model, *positive* (for each state of a job) and *negative* count the requests that schemathesis writes.
     """
 
     repeats: bool
     waits: bool
+    finishes: int
     walks: int
     steps: int
     positive: int
@@ -45,9 +46,9 @@ class Size:
 
 
 BUDGETS: dict[Budget, Size] = {
-    "quick": Size(repeats=False, waits=False, walks=0, steps=0, positive=0, negative=0),
-    "standard": Size(repeats=True, waits=True, walks=12, steps=12, positive=2, negative=12),
-    "deep": Size(repeats=True, waits=True, walks=120, steps=25, positive=20, negative=150),
+    "quick": Size(repeats=False, waits=False, finishes=0, walks=0, steps=0, positive=0, negative=0),
+    "standard": Size(repeats=True, waits=True, finishes=8, walks=12, steps=12, positive=2, negative=12),
+    "deep": Size(repeats=True, waits=True, finishes=50, walks=120, steps=25, positive=20, negative=150),
 }
 
 
@@ -130,16 +131,22 @@ def _table(operation: Operation, seed: int, size: Size) -> Iterator[Check]:  # n
 
 
 def _races(operation: Operation, seed: int, size: Size) -> Iterator[Check]:  # noqa: ARG001
-    from calloff.verify.races import cancel_at_the_same_time, cancel_twice, see_cancellable_states
+    from calloff.verify import races
 
     second = () if operation.api == "tencent-ci" else ("dli-second-cancel-refused",)
     twice = ("cancel-accepted", "cancel-takes-effect", *second)
-    yield Check("cancel-twice", "races", operation, twice, cancel_twice)
+    yield Check("cancel-twice", "races", operation, twice, races.cancel_twice)
     agree = ("concurrent-cancels-agree",)
-    yield Check("cancel-at-the-same-time", "races", operation, agree, cancel_at_the_same_time)
+    yield Check("cancel-at-the-same-time", "races", operation, agree, races.cancel_at_the_same_time)
+    unchanged = ("asking-changes-nothing",)
+    yield Check("asking-for-the-state", "races", operation, unchanged, races.ask_for_the_state)
+    if size.finishes:
+        one_wins = ("cancel-and-finish-agree",)
+        around = partial(races.cancel_around_the_finish, finishes=size.finishes)
+        yield Check("cancel-around-the-finish", "races", operation, one_wins, around)
     if operation.name == "cancelInventoryTriggerJob":
         shown = ("status-documented",)
-        yield Check("cancellable-states", "races", operation, shown, see_cancellable_states)
+        yield Check("cancellable-states", "races", operation, shown, races.see_cancellable_states)
 
 
 def _protocol(operation: Operation, seed: int, size: Size) -> Iterator[Check]:  # noqa: ARG001

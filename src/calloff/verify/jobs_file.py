@@ -59,7 +59,8 @@ class JobsFile:
             operation = OPERATIONS[key]
             if operation.api == api and state not in states.setdefault(operation.name, []):
                 states[operation.name].append(state)
-        return {"operations": {name: tuple(known) for name, known in states.items()}, "credentials": ()}
+        operations = {name: tuple(known) for name, known in states.items()}
+        return {"operations": operations, "finishes": (), "credentials": ()}
 
     def states(self, operation: str, owner: str) -> tuple[str, ...]:
         """Return the states that jobs of *owner* are named in, for the operation of that name."""
@@ -67,8 +68,17 @@ class JobsFile:
             state for (key, whose, state) in self.jobs if key.endswith(f"/{operation}") and whose == owner
         )
 
-    def new_job(self, operation: Operation, state: str, owner: str, *, spend: bool = True) -> Job:
-        """Return a job that is not spent yet.
+    def new_job(
+        self,
+        operation: Operation,
+        state: str,
+        owner: str,
+        *,
+        spend: bool = True,
+        besides: str = "",
+        finishes_after: float | None = None,  # noqa: ARG002 - abilities() name none that does
+    ) -> Job:
+        """Return a job that is not spent yet, nor the one whose id is *besides*.
 
         Those that are to be spent come in the order of the file; what is only to be refused is tried on the last
         one, so that a server that wrongly cancels it has touched as few as can be.
@@ -80,6 +90,8 @@ class JobsFile:
             left = [job for job in named if (operation.key, job.job_id) not in self._spent]
             if not named:
                 raise CannotSupplyError(f"the jobs file names no job {place}")
+            if left and not (left := [job for job in left if job.job_id != besides]):
+                raise CannotSupplyError(f"the jobs file has but one job left {place}")
             if not left:
                 raise CannotSupplyError(f"every job {place} that the jobs file names was used ({len(named)})")
             job = left[0 if spend else -1]

@@ -1,18 +1,27 @@
-"""What one request cannot show: the same cancel twice, one after the other and at the same time."""
+"""What one cancel cannot show: the same one twice, one beside the end of its job, and what merely asks for a job."""
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
 from calloff.verify.shapes import JOB_STATES
+from calloff.verify.status_call import ask
 from calloff.verify.target import CannotSupplyError
 
 if TYPE_CHECKING:
     from calloff.verify.judge import Answer
     from calloff.verify.session import Probe
+    from calloff.verify.target import Job
 
 ROUNDS = 3
+# Seconds after which a job is to finish: at least so many, at least so many times what making one takes, and at most
+# so many (provider states, finishes_after).
+SHORTEST_RUN, RUN_PER_CALL, LONGEST_RUN = 0.03, 3.0, 60.0
+# Seconds: how near to the finish the cancels come before they look for it again, which is never quite the same.
+_NEAR = 0.001
 
 
 def cancel_twice(probe: Probe) -> None:
@@ -82,12 +91,13 @@ def cancel_at_the_same_time(probe: Probe) -> None:
     states = JOB_STATES[operation.key]
     recipe = probe.session.default_recipe()
     wires = target.new_wire(), target.new_wire()
+    ways = [partial(probe.send, wire=wire) for wire in wires]
     try:
-        with ThreadPoolExecutor(2) as pool:
+        with ThreadPoolExecutor(len(ways)) as pool:
             for _ in range(ROUNDS):
                 job = target.new_job(operation, states.cancellable[-1])
-                request = probe.authenticate(probe.request(job.parameters, job.host), recipe)
-                answers = list(pool.map(lambda wire, r=request: probe.send(r, wire), wires))
+                request = probe.request(job.parameters, job.host)
+                answers = list(pool.map(lambda way, r=request: probe.call(r, recipe, ask=way), ways))
                 probe.hold("concurrent-cancels-agree")
                 exchange = answers[0].exchange
                 received = " and ".join(answer.summary for answer in answers)
@@ -103,3 +113,75 @@ def cancel_at_the_same_time(probe: Probe) -> None:
     finally:
         for wire in wires:
             wire.close()
+
+
+def cancel_around_the_finish(probe: Probe, *, finishes: int) -> None:
+    """Cancel jobs that finish by themselves, around the moment when they do, and see which of the two came of each.
+
+    Of *finishes* jobs the first is cancelled at once, the second late, the others ever nearer to the moment between.
+    Whether a single cancel comes early or late nobody can know; that the answer and the end of the job agree must
+    hold for each.
+    """
+    operation, target = probe.operation, probe.target
+    if not target.reads_state:
+        raise CannotSupplyError(probe.session.no_reading)
+    requirement, states = "cancel-and-finish-agree", JOB_STATES[operation.key]
+    start = states.cancellable[-1]
+    recipe = probe.session.default_recipe()
+    lasts = SHORTEST_RUN
+    early, late = 0.0, 0.0
+    raced: list[tuple[Job, Answer]] = []
+    for turn in range(finishes):
+        began = time.monotonic()
+        job = target.new_job(operation, start, finishes_after=lasts)
+        made = time.monotonic()
+        if turn == 0:
+            lasts = min(max(lasts, RUN_PER_CALL * (made - began)), LONGEST_RUN)
+            late = 2 * lasts
+        moment = (0.0, late)[turn] if turn in {0, 1} else (early + late) / 2
+        probe.session.pause(moment)
+        answer = probe.call(probe.request(job.parameters, job.host), recipe)
+        raced.append((job, answer))
+        if turn and answer.accepted:
+            early = moment
+        elif turn:
+            late = moment
+        if late - early < _NEAR:
+            early, late = max(0.0, early - _NEAR), late + _NEAR
+    witness = target.new_job(operation, start, finishes_after=lasts)
+    probe.session.pause(lasts)
+    ended = target.settled_state(operation, witness.job_id, states.ended_well, target.settle)
+    if ended != states.ended_well:
+        wanted = f"{states.ended_well} within {lasts + target.settle:.2g} s"
+        raise CannotSupplyError(f"a job that was to finish by itself, and be {wanted}, is in state {ended}")
+    for job, answer in raced:
+        if answer.response.status >= 500:
+            continue
+        probe.hold(requirement)
+        after = probe.settled_state(job.job_id) if answer.accepted else target.state(operation, job.job_id)
+        if (after == states.cancelled) != answer.accepted:
+            not_ = "" if answer.accepted else "not "
+            expected = f"{not_}state {states.cancelled} after this answer about a job that was to finish"
+            probe.violate(requirement, expected, f"{answer.summary}, then state {after}", answer.exchange)
+            return
+
+
+def ask_for_the_state(probe: Probe) -> None:
+    """Ask for jobs by the vendor's read-only call, whatever is answered, and see that they are as they were."""
+    operation, target = probe.operation, probe.target
+    if not target.reads_state:
+        raise CannotSupplyError(probe.session.no_reading)
+    requirement, states = "asking-changes-nothing", JOB_STATES[operation.key]
+    for state in states.cancellable:
+        job = target.new_job(operation, state)
+        answer = ask(probe, job)
+        after = target.state(operation, job.job_id)
+        if after == states.cancelled:
+            expected, received = f"the job as it was, {state}", f"{answer.summary}, then state {after}"
+            probe.violate(requirement, expected, received, answer.exchange)
+            return
+        if answer.response.status == 200:
+            probe.hold(requirement)
+        else:
+            told = f"{operation.status.name} was answered {answer.response.status}"
+            probe.skip(requirement, f"{told}; no server must have that call")

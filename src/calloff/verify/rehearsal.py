@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from calloff.apis import Operation
     from calloff.contract import Catalogue
+    from calloff.verify.recipes import Recipe
     from calloff.verify.strict_wire import StrictWire
 
 MADE_UP = "made up"
@@ -58,6 +59,7 @@ class _Known:
     state: str
     operation: Operation
     ours: bool
+    finishes: bool
 
 
 @dataclass
@@ -75,9 +77,18 @@ class RehearsedStates:
             owner, _, name = key.partition("/")
             if owner == api:
                 operations[name] = (*known.cancellable, *known.final, *known.silent, known.cancelled)
-        return {"operations": operations, "credentials": tuple(kinds)}
+        return {"operations": operations, "finishes": tuple(operations), "credentials": tuple(kinds)}
 
-    def new_job(self, operation: Operation, state: str, owner: str, *, spend: bool = True) -> Job:  # noqa: ARG002
+    def new_job(
+        self,
+        operation: Operation,
+        state: str,  # noqa: ARG002
+        owner: str,
+        *,
+        spend: bool = True,  # noqa: ARG002
+        besides: str = "",  # noqa: ARG002
+        finishes_after: float | None = None,  # noqa: ARG002
+    ) -> Job:
         """Return a placeholder, numbered."""
         self._made += 1
         job_id = f"0~job{self._made}~0"
@@ -121,21 +132,40 @@ class RehearsedTarget(Target):
             # A server that conforms has them all, and so many requests there are at most.
             self.status_calls = dict.fromkeys(states.abilities(target.api.name)["operations"], "")
 
-    def new_job(self, operation: Operation, state: str, owner: str = "self", *, spend: bool = True) -> Job:
+    def new_job(
+        self,
+        operation: Operation,
+        state: str,
+        owner: str = "self",
+        *,
+        spend: bool = True,
+        besides: str = "",
+        finishes_after: float | None = None,
+    ) -> Job:
         """Return a job, and remember its state."""
-        job = super().new_job(operation, state, owner, spend=spend)
+        job = super().new_job(
+            operation, state, owner, spend=spend, besides=besides, finishes_after=finishes_after
+        )
         project = self.keys.project_id or "project-id"
         if owner == "self" and "project_id" in job.parameters and isinstance(self.states, RehearsedStates):
             job = Job(job.job_id, {**job.parameters, "project_id": project}, job.host)
         self.known.setdefault(
             job.job_id,
-            _Known(_PLACEHOLDER.sub(r"{job_id \1}", job.job_id), state, operation, owner == "self"),
+            _Known(
+                _PLACEHOLDER.sub(r"{job_id \1}", job.job_id),
+                state,
+                operation,
+                owner == "self",
+                finishes_after is not None,
+            ),
         )
         return job
 
     def state(self, operation: Operation, job_id: str) -> str:  # noqa: ARG002
-        """Return the state that the job is known to be in."""
-        return self.known[job_id].state
+        """Return the state that the job is known to be in; time passes until one finishes that is to."""
+        job = self.known[job_id]
+        states = JOB_STATES[job.operation.key]
+        return states.ended_well if job.finishes and job.state != states.cancelled else job.state
 
 
 @dataclass
@@ -150,13 +180,16 @@ class RehearsedSession(Session):
         for _, request in preflight.requests(self.target, self.catalogue, self.seed):
             self._note(request, self._job(request))
 
+    def pause(self, seconds: float) -> None:
+        """Pass over the time."""
+
     def keeps_open(self, wire: StrictWire) -> bool:  # noqa: ARG002
         """Tell that it did, as most servers do."""
         return True
 
     def send(self, request: Request, wire: Wire | None = None) -> Response:  # noqa: ARG002
         """Note *request* and return the answer of the stand-in."""
-        recipe, self.recipe = self.recipe, None
+        recipe: Recipe | None = vars(self.written).pop("recipe", None)
         job = self._job(request)
         right = recipe is not None and recipe.accepted is not False
         cancels = job is not None and right and self._may_cancel(request, job)

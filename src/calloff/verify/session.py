@@ -35,8 +35,8 @@ class Session:
 
     *seed* makes the ids that the suite makes up. *wanted* are the requirements that are noted, all where it is None.
     Setting *stop* ends what is under way at its next request; *spent* says which budget allows no request more,
-    *recipe* how the request written last is authenticated. *unsettled* are the operations (keys) of which a cancel
-    is known not to take effect in time.
+    *written* has as ``recipe`` how the request that a thread wrote last is authenticated. *unsettled* are the
+    operations (keys) of which a cancel is known not to take effect in time.
     """
 
     target: Target
@@ -46,7 +46,7 @@ class Session:
     wanted: frozenset[str] | None = None
     stop: threading.Event = field(default_factory=threading.Event, repr=False)
     spent: str = ""
-    recipe: Recipe | None = field(default=None, repr=False)
+    written: threading.local = field(default_factory=threading.local, repr=False)
     unsettled: set[str] = field(default_factory=set, repr=False)
     document: Document = field(init=False)
     _silences: int = 0
@@ -91,6 +91,10 @@ class Session:
                     return recipe
         msg = f"no credential that should be accepted: {'; '.join(dict.fromkeys(reasons))}"
         raise CannotSupplyError(msg)
+
+    def pause(self, seconds: float) -> None:
+        """Let so many seconds pass, or fewer where the run ends."""
+        self.stop.wait(seconds)
 
     def keeps_open(self, wire: StrictWire) -> bool:
         """Tell whether the server kept the connection of *wire* open after its last answer."""
@@ -323,7 +327,7 @@ class Probe:
         return target_of(self.operation, parameters, self.target.address.prefix)
 
     def _build(self, request: Request, recipe: Recipe, other_target: str) -> Request:
-        self.session.recipe = recipe
+        self.session.written.recipe = recipe
         draft = Draft(request, self.target.credentials(recipe.credentials), self.target.now(), other_target)
         try:
             return recipe.build(draft)

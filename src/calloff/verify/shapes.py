@@ -21,28 +21,29 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class JobStates:
-    """The states of one kind of job: what a cancel must do in each, and what it leads to."""
+    """The states of one kind of job: what a cancel must do in each, what it leads to, and how a job ends well."""
 
     cancellable: tuple[str, ...]
     final: tuple[str, ...]
     silent: tuple[str, ...]
     cancelled: str
+    ended_well: str
     second_cancel_is_silent: bool = False
 
 
 _CI_FINAL = ("Success", "Failed")
-_SQL = JobStates(("LAUNCHING", "RUNNING"), ("FINISHED", "FAILED"), ("SCALING",), "CANCELLED")
+_SQL = JobStates(("LAUNCHING", "RUNNING"), ("FINISHED", "FAILED"), ("SCALING",), "CANCELLED", "FINISHED")
 
 JOB_STATES: Mapping[str, JobStates] = {
     "tencent-ci/cancelInventoryTriggerJob": JobStates(
-        ("Submitted",), _CI_FINAL, ("Running", "Pause"), "Cancel", second_cancel_is_silent=True
+        ("Submitted",), _CI_FINAL, ("Running", "Pause"), "Cancel", "Success", second_cancel_is_silent=True
     ),
     # "Only pending jobs can be canceled": a running one counts as ended here.
     "tencent-ci/cancelAiJob": JobStates(
-        ("Submitted",), ("Running", *_CI_FINAL), ("Pause",), "Cancel", second_cancel_is_silent=True
+        ("Submitted",), ("Running", *_CI_FINAL), ("Pause",), "Cancel", "Success", second_cancel_is_silent=True
     ),
     "otc-dli/cancelBatchJob": JobStates(
-        ("starting", "running"), ("success", "dead"), ("recovering",), "dead"
+        ("starting", "running"), ("success", "dead"), ("recovering",), "dead", "success"
     ),
     "otc-dli/cancelSqlJob": _SQL,
     "huaweicloud-dli/cancelSqlJob": _SQL,

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from calloff.apis import APIS
 from calloff.verify.key_guard import KeyGuard
+from calloff.verify.outcome import cut
 from calloff.verify.pace import Pace
 from calloff.verify.wire import Address, NoAnswerError, Request, Wire
 from calloff.verify.wires import Wires
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 # What may stand in a header or a path as it is: no space, no line break, nothing that needs an encoding.
 _VISIBLE = re.compile("[!-~]+")
+# What the members of credentials are called where their attributes are not.
+_WRITTEN = {"key_id": "access_key (or secret_id)"}
 
 
 class CannotSupplyError(Exception):
@@ -90,10 +93,25 @@ class JobSource(Protocol):
         """Tell whether the state of a job can be read back."""
 
     def abilities(self, api: str) -> Mapping[str, Any]:
-        """Return the states per operation (``operations``) and the kinds of credentials (``credentials``)."""
+        """Return the states per operation (``operations``) and the kinds of credentials (``credentials``).
 
-    def new_job(self, operation: Operation, state: str, owner: str, *, spend: bool = True) -> Job:
-        """Return a job; one that is not to be *spent* may be returned again."""
+        Under ``finishes`` stand the operations whose jobs can be had so that they finish by themselves.
+        """
+
+    def new_job(
+        self,
+        operation: Operation,
+        state: str,
+        owner: str,
+        *,
+        spend: bool = True,
+        besides: str = "",
+        finishes_after: float | None = None,
+    ) -> Job:
+        """Return a job other than the one whose id is *besides*; one that is not to be *spent* may be returned again.
+
+        It stays in its state, or *finishes after* so many seconds by itself.
+        """
 
     def spend(self, operation: Operation, job_id: str) -> None:
         """Never return that job again."""
@@ -131,27 +149,42 @@ class ProviderStates:
         """Return the states per operation and the credential kinds that the target can bring about."""
         answer = self._call("GET", "")
         try:
-            abilities = answer["apis"][api]
-            return {
-                "operations": {
-                    str(name): tuple(able["states"]) for name, able in abilities["operations"].items()
-                },
-                "credentials": tuple(abilities.get("credentials", ())),
-            }
+            return _abilities(answer, api)
         except (KeyError, TypeError, AttributeError) as error:
             msg = (
                 f"GET {self.url} names no states for {api}; expected under apis.{api} the members operations "
                 "(with states each) and credentials"
             )
             raise TargetError(msg) from error
+        except ValueError as error:
+            msg = f"GET {self.url}: {error}"
+            raise TargetError(msg) from error
 
-    def new_job(self, operation: Operation, state: str, owner: str, *, spend: bool = True) -> Job:  # noqa: ARG002
+    def new_job(
+        self,
+        operation: Operation,
+        state: str,
+        owner: str,
+        *,
+        spend: bool = True,  # noqa: ARG002 - every job is a fresh one
+        besides: str = "",  # noqa: ARG002
+        finishes_after: float | None = None,
+    ) -> Job:
         """Make a fresh job of *operation* in *state* that belongs to *owner*, self or other."""
-        wanted = {"api": operation.api, "operation": operation.name, "state": state, "owner": owner}
+        wanted: dict[str, Any] = {"api": operation.api, "operation": operation.name, "state": state}
+        wanted["owner"] = owner
+        if finishes_after is not None:
+            wanted["finishes_after"] = finishes_after
         answer = self._call("POST", "/jobs", wanted)
         job_id, parameters, host = answer.get("job_id"), answer.get("path_parameters"), answer.get("host")
-        if not (isinstance(job_id, str) and _VISIBLE.fullmatch(job_id) and isinstance(parameters, dict)):
-            msg = f"POST {self.url}/jobs: expected job_id and path_parameters, got {sorted(answer)}"
+        if not (isinstance(job_id, str) and _VISIBLE.fullmatch(job_id)):
+            got = cut(repr(job_id)) if "job_id" in answer else f"only {sorted(answer)}"
+            msg = f"POST {self.url}/jobs: expected job_id to be visible ASCII characters, got {got}"
+            raise TargetError(msg)
+        if not isinstance(parameters, dict):
+            msg = (
+                f"POST {self.url}/jobs: expected job_id and path_parameters, an object, got {sorted(answer)}"
+            )
             raise TargetError(msg)
         for name, pattern in operation.patterns.items():
             value = parameters.get(name)
@@ -178,10 +211,15 @@ class ProviderStates:
         """Return fresh credentials of *kind*."""
         answer = self._call("POST", "/credentials", {"api": api, "kind": kind})
         try:
-            return Keys.from_json(answer)
+            keys = Keys.from_json(answer)
         except ValueError as error:
             msg = f"POST {self.url}/credentials for {kind}: {error}"
             raise TargetError(msg) from error
+        if missing := [name for name in _members_of(kind) if not getattr(keys, name)]:
+            names = " and ".join(_WRITTEN.get(name, name) for name in missing)
+            msg = f"POST {self.url}/credentials for {kind}: {names} is missing, which {kind} credentials are made of"
+            raise TargetError(msg)
+        return keys
 
     def close(self) -> None:
         """Close the connection."""
@@ -190,7 +228,7 @@ class ProviderStates:
     def _new_wire(self) -> Wire:
         return Wire(self._address, self.timeout, self.tls)
 
-    def _call(self, method: str, path: str, data: Mapping[str, str] | None = None) -> dict[str, Any]:
+    def _call(self, method: str, path: str, data: Mapping[str, Any] | None = None) -> dict[str, Any]:
         body = json.dumps(data).encode() if data is not None else b""
         headers = [("Host", self._address.authority), ("Content-Length", str(len(body)))]
         if body:
@@ -215,6 +253,33 @@ class ProviderStates:
             msg = f"{method} {self.url}{path}: expected 200 or 201 with a JSON object, got {response.status} {reason}"
             raise TargetError(msg.rstrip())
         return answer
+
+
+def _members_of(kind: str) -> tuple[str, ...]:
+    """Name the attributes of Keys without which credentials of *kind* are none."""
+    if kind.endswith("token"):
+        return ("token",)
+    pair = ("key_id", "secret_key")
+    return (*pair, "security_token") if kind.endswith("temporary") else pair
+
+
+def _abilities(answer: Mapping[str, Any], api: str) -> Mapping[str, Any]:
+    """Read what the provider states say that they can do for *api*; raise ValueError where a list is none."""
+    abilities = answer["apis"][api]
+    operations = abilities["operations"].items()
+    if (known := answer.get("version")) != 1 or isinstance(known, bool):
+        raise ValueError(f"expected version 1 of this interface, got {cut(repr(known))}")
+    return {
+        "operations": {name: _texts(able["states"], f"the states of {name}") for name, able in operations},
+        "finishes": tuple(name for name, able in operations if able.get("finishes") is True),
+        "credentials": _texts(abilities.get("credentials", []), "credentials"),
+    }
+
+
+def _texts(value: Any, place: str) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise ValueError(f"expected {place} to be a list of texts, got {cut(repr(value))}")
+    return tuple(value)
 
 
 @dataclass
@@ -286,10 +351,20 @@ class Target:
         if self.states is not None:
             self.states.close()
 
-    def new_job(self, operation: Operation, state: str, owner: str = "self", *, spend: bool = True) -> Job:
+    def new_job(
+        self,
+        operation: Operation,
+        state: str,
+        owner: str = "self",
+        *,
+        spend: bool = True,
+        besides: str = "",
+        finishes_after: float | None = None,
+    ) -> Job:
         """Return a job; raise CannotSupplyError where the target has none.
 
-        One that is only to be refused is not *spent*, and may be returned again where jobs are few.
+        One that is only to be refused is not *spent*, and may be returned again where jobs are few, but not as one
+        *besides* that of that id. One that *finishes after* so many seconds does so by itself, and ends well.
         """
         if self.states is None:
             msg = "no provider states given, so no job in a known state can be had"
@@ -299,7 +374,13 @@ class Target:
             source = "target's provider states do not list" if self.reads_state else "jobs file does not name"
             msg = f"the {source} state {state} for {operation.key}"
             raise CannotSupplyError(msg)
-        return self.states.new_job(operation, state, owner, spend=spend)
+        if finishes_after is not None and operation.name not in self._ability("finishes"):
+            source = "target's provider states do not list" if self.reads_state else "jobs file does not name"
+            msg = f"the {source} jobs of {operation.key} that finish by themselves"
+            raise CannotSupplyError(msg)
+        return self.states.new_job(
+            operation, state, owner, spend=spend, besides=besides, finishes_after=finishes_after
+        )
 
     def spend(self, operation: Operation, job_id: str) -> None:
         """Never use that job again, as when it was cancelled against expectation."""

@@ -28,6 +28,7 @@ class Mutant:
     operations: tuple[str, ...]
     description: str
     steps: Bend | None = None
+    asking: Bend | None = None  # of the status call
     route: Reroute | None = None
     around: Callable[[], Around] | None = None
     connect: Connect | None = None
@@ -51,6 +52,10 @@ class Mutant:
             everywhere = len(bent) == len(operations)
             unrouted = changed[next(iter(changed))] if everywhere else parts.unrouted
             parts = replace(parts, steps=changed, unrouted=unrouted)
+        if self.asking is not None:
+            calls = {operations[name].status.name: Place(state, operations[name]) for name in bent}
+            asked = {call: self.asking(parts.steps[call], place) for call, place in calls.items()}
+            parts = replace(parts, steps={**parts.steps, **asked})
         if self.route is not None:
             parts = replace(parts, route=self.route(parts.route, lambda operation: operation.name in bent))
         if self.around is not None:

@@ -12,6 +12,7 @@ from calloff.mock.pipeline import Case, Refusal
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from calloff.mock.jobs import Moment
     from calloff.mock.mutations.place import Bend, Place
     from calloff.mock.pipeline import Exchange, Steps
 
@@ -154,7 +155,7 @@ def forget_cancel(_steps: Steps, _place: Place, exchange: Exchange) -> None:
 def wrong_end(steps: Steps, _place: Place, exchange: Exchange) -> None:
     """Cancel, and end in the state of a job that went well."""
     steps.cancel(exchange)
-    exchange.job.put(well_ended(exchange.job))
+    exchange.job.put(exchange.job.lifecycle.well_ended)
 
 
 def refusing_states(*states: str) -> Callable[[Steps, Place, Exchange], None]:
@@ -251,7 +252,7 @@ class FinishingJob(Job):
         """Tell the state at a moment, in epoch seconds."""
         seen = super().state(now)
         if seen in self.lifecycle.cancel_moves.values():
-            self.put(well_ended(self))
+            self.put(self.lifecycle.well_ended)
         return seen
 
 
@@ -261,10 +262,42 @@ def finish_after_cancel(steps: Steps, _place: Place, exchange: Exchange) -> None
     exchange.job.__class__ = FinishingJob
 
 
-def well_ended(job: Job) -> str:
-    """Name the state of a job that ended well."""
-    names = {name.lower(): name for name in job.lifecycle.states}
-    return names.get("success") or names["finished"]
+def finish_replacing_cancel(steps: Steps, _place: Place, exchange: Exchange) -> None:
+    """Cancel, and let the end that the job was coming to by itself come all the same."""
+    job = exchange.job
+    before = job.moment
+    steps.cancel(exchange)
+    if _runs_out(before):
+        job.moment = before._replace(state=job.lifecycle.cancel_moves[before.state])
+
+
+def finish_overlooked(steps: Steps, _place: Place, exchange: Exchange) -> None:
+    """Go by the state that was seen last: accept the cancel of a job that has finished unseen meanwhile."""
+    before = exchange.job.moment
+    if not (_runs_out(before) and exchange.now >= before.when):
+        steps.cancel(exchange)
+
+
+def cancel_replacing_finish(steps: Steps, _place: Place, exchange: Exchange) -> None:
+    """Refuse the cancel of a job that has just finished by itself, and cancel it all the same."""
+    job = exchange.job
+    before = job.moment
+    try:
+        steps.cancel(exchange)
+    except Refusal:
+        if _runs_out(before):
+            job.put(job.lifecycle.cancel_moves[before.state])
+        raise
+
+
+def _runs_out(moment: Moment) -> bool:
+    """Tell whether what follows is an end by itself."""
+    return moment.then is not None and not moment.settling
+
+
+def asking_cancels(steps: Steps, _place: Place) -> Steps:
+    """Cancel the job that is asked for, and tell of it then."""
+    return replace(steps, cancel=lambda exchange: _cancel_quietly(exchange.job, exchange.now))
 
 
 def by_part(part: slice) -> Callable[[Place, Exchange], Job | None]:
