@@ -8,6 +8,7 @@ from importlib import import_module
 import click
 
 _COMMANDS = {
+    "cancel": "Cancel jobs, one or a hundred thousand, and say what became of each.",
     "mock": "Serve the APIs on this machine, with job state and signature checks.",
     "spec": "Show where the installed documents are.",
     "verify": "Prove that a server cancels as its contract says.",
@@ -38,7 +39,11 @@ class _LazyGroup(click.Group):
 @click.group(
     cls=_LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Example: calloff verify --mock",
+    epilog="""Example: calloff verify --mock
+
+    Completion of commands, options and names in bash (zsh and fish: the same with their names):
+    eval "$(_CALLOFF_COMPLETE=bash_source calloff)"
+    """,
 )
 @click.version_option(package_name="calloff")
 def group() -> None:

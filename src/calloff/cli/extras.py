@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from calloff.errors import MissingExtraError
 
 _EXTRAS = {
+    "bulk": ("aiohttp", "platformdirs", "rich", "tenacity"),
     "mock": ("httptools", "uvicorn", "yaml"),
     "verify": ("h11", "hypothesis", "jinja2", "jsonschema", "rich", "schemathesis", "yaml"),
 }
