@@ -137,6 +137,21 @@ def test_an_acceptance_that_echoes_a_secret_does_not_show_it(mode: str) -> None:
     assert TOKEN.value not in repr(accepted)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32-be"])
+@pytest.mark.parametrize(
+    "writing", ["%s", "\\u00%02x%s", "\u00e9%s"], ids=["plain", "escaped", "beside others"]
+)
+def test_a_secret_in_an_acceptance_is_found_in_every_writing(writing: str, encoding: str) -> None:
+    first = ord(TOKEN.value[0])
+    text = writing.replace("%02x%s", f"{first:02x}{TOKEN.value[1:]}").replace("%s", TOKEN.value)
+    body = f'{{"is_success": true, "message": "for {text}"}}'.encode(encoding)
+    with Listener(hostile.reply(200, body)) as service:
+        answer: Any = OTC_SQL.cancel("sync", service.url, TOKEN).answer
+
+    assert answer.message.startswith("for ")
+    assert answer.message.endswith("***")
+
+
 def test_an_acceptance_of_any_depth_is_an_acceptance() -> None:
     body = b'{"is_success": true, "deep": ' + b"[" * 500 + b'"planted-iam-token"' + b"]" * 500 + b"}"
     with Listener(hostile.reply(200, body)) as service:

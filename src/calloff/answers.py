@@ -76,7 +76,7 @@ class _Fault:
 def parse_json(body: bytes) -> Any:
     """Parse JSON that came from outside; raise ValueError for what is none, too deep or ambiguous."""
     try:
-        return json.loads(body, object_pairs_hook=_members)
+        return _DECODER.decode(body.decode(json.detect_encoding(body), "surrogatepass"))
     except RecursionError:
         raise ValueError("the JSON is nested too deeply") from None
 
@@ -106,6 +106,10 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(members) != len(pairs):
         raise ValueError("a member of an object is there twice")
     return members
+
+
+# Made once: json.loads would make one for each body.
+_DECODER = json.JSONDecoder(object_pairs_hook=_members)
 
 
 def problem(request: PreparedRequest, answer: Answer, *, now: float) -> ApiError:
@@ -157,9 +161,9 @@ def redacted(text: str, secrets: tuple[str, ...]) -> str:
 
 def clean(text: str, secrets: tuple[str, ...]) -> str:
     """Make a server's text fit to show: no secrets of the request, one line, at most 500 characters."""
-    text = "".join(
-        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in redacted(text, secrets)
-    )
+    text = redacted(text, secrets)
+    if not text.isprintable():
+        text = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
     return text if len(text) <= _MAX_TEXT else f"{text[:_MAX_TEXT]}..."
 
 

@@ -213,7 +213,7 @@ _SIGNED = frozenset(
 
 
 def _signed_headers(request: SignableRequest) -> list[str]:
-    return [name.lower() for name, _ in request.headers if name.lower() in _SIGNED]
+    return [lower for name, _ in request.headers if (lower := name.lower()) in _SIGNED]
 
 
 def _sign_ci(request: SignableRequest, key: ReadyKey, now: float, parameter: str) -> str:

@@ -50,8 +50,10 @@ def http_string(
     """
     path, query = split_target(request.target)
     headers = sorted(
-        f"{percent_encode(name).lower()}={percent_encode(value)}"
-        for name, value in select_headers(request, signed_headers)
+        [
+            f"{percent_encode(name).lower()}={percent_encode(value)}"
+            for name, value in select_headers(request, signed_headers)
+        ]
     )
     return (
         f"{checked_method(request).lower()}\n{percent_decode(path)}\n"

@@ -7,10 +7,12 @@ signer writes a space that way.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import quote, unquote_to_bytes
 
+_UNRESERVED = re.compile(r"[A-Za-z0-9_.~-]*").fullmatch
 _HEX_DIGITS = frozenset("0123456789abcdefABCDEF")
 
 
@@ -54,7 +56,7 @@ def split_target(target: str) -> tuple[str, str]:
 
 def percent_encode(text: str) -> str:
     """Encode every UTF-8 byte of ``text`` but ``A-Z a-z 0-9 - _ . ~`` as ``%XX``, upper case."""
-    return quote(text, safe="")
+    return text if _UNRESERVED(text) else quote(text, safe="")
 
 
 def percent_decode(text: str) -> str:
@@ -87,19 +89,15 @@ def select_headers(request: SignableRequest, names: Iterable[str]) -> list[tuple
     Raise ValueError for a name that the request lacks or holds more than once (no vendor says how to sign
     that), and for a value that no header can carry.
     """
-    present: dict[str, list[str]] = {}
-    for name, value in request.headers:
-        present.setdefault(name.lower(), []).append(value)
-    selected = []
-    for name in sorted({name.lower() for name in names}):
-        values = present.get(name, [])
-        if len(values) != 1:
-            count = "absent" if not values else f"there {len(values)} times"
-            raise ValueError(
-                f"header {name!r} is to be signed and must be in the request once; it is {count}"
-            )
-        selected.append((name, _checked_value(name, values[0])))
-    return selected
+    wanted = {name.lower() for name in names}
+    found = [(lower, value) for name, value in request.headers if (lower := name.lower()) in wanted]
+    if len(found) != len(wanted) or len(dict(found)) != len(wanted):
+        present = [name for name, _ in found]
+        name, count = next((name, present.count(name)) for name in sorted(wanted) if present.count(name) != 1)
+        told = f"there {count} times" if count else "absent"
+        raise ValueError(f"header {name!r} is to be signed and must be in the request once; it is {told}")
+    found.sort()
+    return [(name, _checked_value(name, value)) for name, value in found]
 
 
 def _checked_value(name: str, value: str) -> str:

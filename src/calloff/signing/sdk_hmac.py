@@ -40,18 +40,21 @@ def canonical_request(request: SignableRequest, *, signed_headers: Sequence[str]
     request or there twice. The lines end with LF; the guide's "CRLF" is a mistranslation, its own code uses
     LF.
     """
+    return _canonical_request(request, select_headers(request, signed_headers))
+
+
+def _canonical_request(request: SignableRequest, headers: Sequence[tuple[str, str]]) -> str:
     path, query = split_target(request.target)
-    headers = select_headers(request, signed_headers)
     # The path is decoded as a whole, so an escaped slash becomes a real one: so does the official Python SDK.
-    uri = "/".join(map(percent_encode, percent_decode(path).split("/")))
+    uri = "/".join([percent_encode(segment) for segment in percent_decode(path).split("/")])
     if not uri.endswith("/"):
         uri += "/"
     # Sorted before they are encoded, as every official signer does.
     parameters = "&".join(
-        f"{percent_encode(name)}={percent_encode(value)}" for name, value in sorted(query_parameters(query))
+        [f"{percent_encode(name)}={percent_encode(value)}" for name, value in sorted(query_parameters(query))]
     )
-    lines = "".join(f"{name}:{value}\n" for name, value in headers)
-    names = ";".join(name for name, _ in headers)
+    lines = "".join([f"{name}:{value}\n" for name, value in headers])
+    names = ";".join([name for name, _ in headers])
     return (
         f"{checked_method(request).upper()}\n{uri}\n{parameters}\n{lines}\n{names}\n{_payload_hash(request)}"
     )
@@ -102,11 +105,11 @@ def sign(
     The request must carry ``X-Sdk-Date`` (see ``format_date``), and ``signed_headers`` must name it: both
     are the vendor's rule. Raise ValueError, which never quotes a secret, for what cannot be signed.
     """
-    dates = [value for name, value in select_headers(request, signed_headers) if name == "x-sdk-date"]
-    if not dates:
+    headers = select_headers(request, signed_headers)
+    date = dict(headers).get("x-sdk-date")
+    if date is None:
         raise ValueError("X-Sdk-Date must be among the signed headers")
-    date = _checked_date(dates[0])
-    text = string_to_sign(canonical_request(request, signed_headers=signed_headers), date=date)
+    text = string_to_sign(_canonical_request(request, headers), date=_checked_date(date))
     return authorization(
         access_key=access_key, signed_headers=signed_headers, signature=signature(secret_key, text)
     )
