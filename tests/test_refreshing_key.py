@@ -25,7 +25,7 @@ from calloff import (
 )
 
 NOW = 1_768_469_400.0
-PROJECT = "330e068af1334c9782f4226acc00a2e2"
+PROJECT = "project0000"
 JOB = "b9e54d0a-8a2c-4a1e-9c36-7a0d1c1d5a10"
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import warnings
 from collections.abc import Mapping
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, Self
 
 from calloff.credential_sources.members import Members
 from calloff.errors import InvalidInputError, MissingExtraError
@@ -59,12 +60,12 @@ def _config(name: str, environment: Mapping[str, str]) -> dict[str, Any]:
             raise InvalidInputError(f"{variable} names {path!r}, which is no file")
     problem = ""
     config: dict[str, Any] = {}
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _Skipped() as skipped:
         # What becomes of parts of openstacksdk that are not used here.
         warnings.simplefilter("ignore")
         from openstack.config import OpenStackConfig
 
-        # Outside of the handler: the errors of the parser may quote the file.
+        # Not raised from the handler: the errors of the parser may quote the file.
         try:
             loader = OpenStackConfig(
                 config_files=[files] if files else None,
@@ -72,21 +73,47 @@ def _config(name: str, environment: Mapping[str, str]) -> dict[str, Any]:
                 load_envvars=False,
             )
             clouds = loader.cloud_config["clouds"]
-            if loader.config_filename is None:
+            if skipped.problems:
+                problem = skipped.problems[0]
+            elif loader.config_filename is None:
                 problem = "no clouds.yaml was found here, in ~/.config/openstack or in /etc/openstack"
             elif name not in clouds:
-                problem = f"{loader.config_filename} has no cloud {name!r}; it has {', '.join(clouds)}"
+                known = ", ".join(
+                    each for each in clouds if each != "defaults"
+                )  # that one is the reader's own
+                problem = f"{loader.config_filename} has no cloud {name!r}; it has {known or 'none'}"
             elif "://" in str(clouds[name].get("profile") or clouds[name].get("cloud") or ""):
                 problem = f"cloud {name} takes its profile from a server, which is not asked; write it out"
             else:
                 config = loader.get_one(cloud=name, validate=False, load_envvars=False).config
         except Exception as error:  # noqa: BLE001 - of YAML, of its shape, of the reader
-            mark = getattr(error, "problem_mark", None)
-            place = f" at line {mark.line + 1}" if mark else ""
-            problem = f"clouds.yaml cannot be read{place}: {type(error).__name__}"
+            problem = f"clouds.yaml does not describe clouds as it should: {type(error).__name__}"
     if problem:
         raise InvalidInputError(problem)
     return config
+
+
+class _Skipped(logging.Filter):
+    """Keeps what the reader logs, which may quote the file, and takes a file that it skips for a problem."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.problems: list[str] = []
+        self._log = logging.getLogger("openstack.config")
+
+    def __enter__(self) -> Self:
+        self._log.addFilter(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._log.removeFilter(self)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        match record.args:
+            case (str(path), Exception() as error):
+                mark = getattr(error, "problem_mark", None)
+                self.problems.append(f"{path} is not YAML{f' at line {mark.line + 1}' if mark else ''}")
+        return False
 
 
 def _value(config: Any, path: str) -> Any:
