@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from calloff.errors import InvalidInputError
-from calloff.verify import preflight, selection
+from calloff.verify import fuzz, fuzz_source, preflight, selection
 from calloff.verify.cell_run import name_as_unknown
 from calloff.verify.checks import BUDGETS, LAYERS, Budget, Check, Layer, checks, rule_requirements, run_check
 from calloff.verify.expectations import excused
@@ -21,7 +23,7 @@ from calloff.verify.wire import TargetLostError
 from calloff.verify.workers import work_through
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from calloff.apis import Operation
     from calloff.contract import Catalogue
@@ -62,7 +64,8 @@ class Run:
 
     *operations* (keys or names), *only* (requirement ids), *level* (MUST leaves the SHOULD ones out) and *case* (the id
     of one check) narrow it. *workers* checks run at the same time. *live* sends nothing that could touch a job that
-    was not given: the decision table alone, what is to be refused first, by one worker.
+    was not given: the decision table alone, what is to be refused first, by one worker. *beside* lets another process
+    write the requests of the fuzz layer, while the checks before them run.
     """
 
     catalogue: Catalogue
@@ -74,6 +77,7 @@ class Run:
     budget: Budget = "standard"
     workers: int = 1
     live: bool = False
+    beside: bool = False
     case: str | None = None
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     targets: list[Target] = field(default_factory=list)
@@ -134,7 +138,8 @@ class Run:
         try:
             self._examine(tasks)
             if not self.stopped:
-                work_through(tasks, run, 1 if self.live else self.workers, self._stop)
+                with self._writing(tasks):
+                    work_through(tasks, run, 1 if self.live else self.workers, self._stop)
         except TargetLostError as error:
             self.stopped = f"the target was lost: {error}"
         except TargetError as error:
@@ -237,6 +242,24 @@ class Run:
 
     def _wanted(self) -> frozenset[str] | None:
         return selection.wanted(self.catalogue, self.only, self.level)
+
+    @contextmanager
+    def _writing(self, tasks: Sequence[_Task]) -> Iterator[None]:
+        """Have the requests of the fuzz layer written beside the checks that come before them, where that is wanted."""
+        fuzzed = [task for task in tasks if task.check.layer == "fuzz" and not task.check.withheld]
+        if not (self.beside and fuzzed):
+            yield
+            return
+        batches = [
+            fuzz.batch(task.check.operation, task.check.name, self.seed, task.check.cases)
+            for task in fuzzed
+            if task.check.name in fuzz.KINDS
+        ]
+        with fuzz_source.beside(batches) as source:
+            for task in fuzzed:
+                send: Callable[..., None] = task.check.run
+                task.check = replace(task.check, run=partial(send, source=source))
+            yield
 
     def _examine(self, tasks: Sequence[_Task]) -> None:
         """Look at each target before its checks; one that cannot be verified stops the run."""

@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from calloff.verify.fuzz_source import Batch, Here
 from calloff.verify.outcome import cut
 from calloff.verify.shapes import FINAL_REQUIREMENT, JOB_STATES
 from calloff.verify.target import CannotSupplyError
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from calloff.apis import Operation
-    from calloff.verify.fuzz_cases import Flaw, FuzzCase
+    from calloff.verify.fuzz_source import Flaw, FuzzCase, FuzzSource
     from calloff.verify.judge import Answer
     from calloff.verify.recipes import Recipe
     from calloff.verify.session import Probe
@@ -97,14 +98,28 @@ def _known_states(operation: Operation) -> tuple[str, ...]:
     return (*states.cancellable, *states.final, *states.silent, "")
 
 
-def fuzz(probe: Probe, *, kind: str, seed: int, count: int, only: int = 0) -> None:
-    """Send *count* requests of *kind* at most, or the one with the number *only*, each as a case of its own."""
-    fuzzer = _Fuzzer(probe, probe.session.default_recipe())
+def batch(operation: Operation, kind: str, seed: int, count: int) -> Batch:
+    """Return what schemathesis is to write for *count* requests of *kind*."""
+    if kind == "positive":
+        return Batch(operation.key, "valid", seed, count)
+    if kind == "negative":
+        return Batch(operation.key, "invalid", seed, count)
+    return Batch(operation.key, "documented")
+
+
+def fuzz(
+    probe: Probe, *, kind: str, seed: int, count: int, only: int = 0, source: FuzzSource | None = None
+) -> None:
+    """Send *count* requests of *kind* at most, or the one with the number *only*, each as a case of its own.
+
+    *source* has them written, by default in this process.
+    """
+    fuzzer = _Fuzzer(probe, probe.session.default_recipe(), source or Here())
     for number, send in enumerate(fuzzer.sendings(kind, seed, count), 1):
         if only in {0, number}:
             case = probe if only else probe.named(f"{kind}-{number}")
             try:
-                send(_Fuzzer(case, fuzzer.recipe))
+                send(_Fuzzer(case, fuzzer.recipe, fuzzer.source))
             except NoAnswerError:
                 continue  # noted as a violation where it happened
             except CannotSupplyError as error:
@@ -115,29 +130,26 @@ def fuzz(probe: Probe, *, kind: str, seed: int, count: int, only: int = 0) -> No
 class _Fuzzer:
     """Sends one case and holds the answer to the document and to the state of the job."""
 
-    def __init__(self, probe: Probe, recipe: Recipe) -> None:
+    def __init__(self, probe: Probe, recipe: Recipe, source: FuzzSource) -> None:
         self.probe = probe
+        self.source = source
         self.states = JOB_STATES[probe.operation.key]
         self.family = "ci" if probe.operation.api == "tencent-ci" else "dli"
         self.recipe = recipe
 
     def sendings(self, kind: str, seed: int, count: int) -> list[Callable[[_Fuzzer], None]]:
         """Return what sends each of the requests of *kind*, in the order of their numbers."""
-        from calloff.verify.fuzz_cases import documented, generated
-
         operation = self.probe.operation
+        cases = self.source.written(batch(operation, kind, seed, count))
         if kind == "positive":
             known = _known_states(operation)
             return [
                 partial(_Fuzzer.well_formed, case=case, state=known[number % len(known)])
-                for number, case in enumerate(generated(operation.key, seed, count, valid=True))
+                for number, case in enumerate(cases)
             ]
         if kind == "negative":
-            return [
-                partial(_Fuzzer.malformed, case=case)
-                for case in generated(operation.key, seed, count, valid=False)
-            ]
-        case = documented(operation.key)
+            return [partial(_Fuzzer.malformed, case=case) for case in cases]
+        case = cases[0]
         if kind == "credentials":
             return [
                 partial(_Fuzzer.wrong_credential, case=case, requirement=requirement, credential=credential)
@@ -223,7 +235,8 @@ class _Fuzzer:
             answer = probe.ask(Request(request.method, request.target, (*request.headers, *credential)))
         probe.status = answer.response.status
         if not method:
-            for flaw in case.flaws(answer.response, body_may_be_absent=self.family == "dli"):
+            absent = self.family == "dli"
+            for flaw in self.source.flaws(case, answer.response, body_may_be_absent=absent):
                 probe.violate(
                     self._requirement_of(flaw, answer),
                     _DOCUMENTED[flaw.check],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -18,13 +18,13 @@ from schemathesis.core.failures import FailureGroup
 from schemathesis.core.transport import Response as FuzzedResponse
 
 from calloff.apis import OPERATIONS
+from calloff.verify.fuzz_source import Flaw, FuzzCase
 from calloff.verify.judge import document_of
 from calloff.verify.wire import Request
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from calloff.apis import ApiName
+    from calloff.verify.fuzz_source import Batch
     from calloff.verify.wire import Response
 
 # By name, since minor releases of schemathesis add checks that are on unless listed.
@@ -60,48 +60,49 @@ def _xml(_context: object, response: Any) -> Any:
 
 
 @dataclass(frozen=True, slots=True)
-class Flaw:
-    """What a check of schemathesis finds wrong: *named* names the member or header, *received* is what to show."""
+class _Written:
+    """One request, and what schemathesis judges its answer by."""
 
-    check: str
-    named: str
-    received: str
+    public: FuzzCase
+    case: Any
+    prepared: requests.PreparedRequest
 
 
-@dataclass(frozen=True)
-class FuzzCase:
-    """One request as schemathesis wrote it: every path parameter percent-encoded, the query as it is sent."""
+def written(batch: Batch) -> tuple[FuzzCase, ...]:
+    """Return the requests of *batch*."""
+    return tuple(one.public for one in _written(batch))
 
-    path_parameters: Mapping[str, str]
-    query: str
-    headers: tuple[tuple[str, str], ...]
-    body: bytes
-    _case: Any = field(repr=False, compare=False)
-    _prepared: requests.PreparedRequest = field(repr=False, compare=False)
 
-    def flaws(self, response: Response, *, body_may_be_absent: bool) -> list[Flaw]:
-        """Return what schemathesis finds wrong with *response*."""
-        headers: dict[str, list[str]] = {}
-        for name, value in response.headers:
-            headers.setdefault(name, []).append(value)
-        got = FuzzedResponse(
-            status_code=response.status,
-            headers=headers,
-            content=response.body,
-            request=self._prepared,
-            elapsed=0.0,
-            verify=True,
-        )
-        absent = body_may_be_absent and response.status == 200 and not response.body
-        found = []
-        for name in CHECK_NAMES:
-            if absent and name in _OF_A_BODY:
-                continue
-            try:
-                self._case.validate_response(got, checks=_check(name))
-            except FailureGroup as group:
-                found += [_flaw(name, failure, response) for failure in group.exceptions]
-        return found
+def flaws(case: FuzzCase, response: Response, *, body_may_be_absent: bool) -> list[Flaw]:
+    """Return what schemathesis finds wrong with *response* as the answer to *case*."""
+    one = _written(case.batch)[case.number]
+    headers: dict[str, list[str]] = {}
+    for name, value in response.headers:
+        headers.setdefault(name, []).append(value)
+    got = FuzzedResponse(
+        status_code=response.status,
+        headers=headers,
+        content=response.body,
+        request=one.prepared,
+        elapsed=0.0,
+        verify=True,
+    )
+    absent = body_may_be_absent and response.status == 200 and not response.body
+    found = []
+    for name in CHECK_NAMES:
+        if absent and name in _OF_A_BODY:
+            continue
+        try:
+            one.case.validate_response(got, checks=_check(name))
+        except FailureGroup as group:
+            found += [_flaw(name, failure, response) for failure in group.exceptions]
+    return found
+
+
+def prepare() -> None:
+    """Load what judging needs."""
+    for name in CHECK_NAMES:
+        _check(name)
 
 
 def _flaw(check: str, failure: Any, response: Response) -> Flaw:
@@ -140,11 +141,21 @@ def _strategy(operation_key: str, mode: Any) -> Any:
 
 
 @cache
-def generated(operation_key: str, seed: int, count: int, *, valid: bool) -> tuple[FuzzCase, ...]:
-    """Return *count* requests at most that the document allows, or, not *valid*, that it does not."""
+def _written(batch: Batch) -> tuple[_Written, ...]:
+    if batch.kind == "documented":
+        operation = OPERATIONS[batch.operation_key]
+        query = {operation.query: ""} if operation.query else {}
+        parameters = dict.fromkeys(operation.patterns, "-")
+        cases = [_described(batch.operation_key).Case(path_parameters=parameters, query=query)]
+    else:
+        cases = _generated(batch)
+    return tuple(_as_sent(batch, number, case) for number, case in enumerate(cases))
+
+
+def _generated(batch: Batch) -> list[Any]:
     modes = schemathesis.GenerationMode
     options = settings(
-        max_examples=count,
+        max_examples=batch.count,
         database=None,
         deadline=None,
         verbosity=Verbosity.quiet,
@@ -152,40 +163,31 @@ def generated(operation_key: str, seed: int, count: int, *, valid: bool) -> tupl
         suppress_health_check=list(HealthCheck),
         print_blob=False,
     )
-    found: list[FuzzCase] = []
+    found: list[Any] = []
 
-    @with_seed(seed)
+    @with_seed(batch.seed)
     @options
-    @given(case=_strategy(operation_key, modes.POSITIVE if valid else modes.NEGATIVE))
+    @given(case=_strategy(batch.operation_key, modes.POSITIVE if batch.kind == "valid" else modes.NEGATIVE))
     def write(case: Any) -> None:
-        found.append(_written(case))
+        found.append(case)
 
     write()
-    return tuple(found)
+    return found
 
 
-@cache
-def documented(operation_key: str) -> FuzzCase:
-    """Return the request of the document, its path parameters left out."""
-    operation = OPERATIONS[operation_key]
-    query = {operation.query: ""} if operation.query else {}
-    return _written(
-        _described(operation_key).Case(path_parameters=dict.fromkeys(operation.patterns, "-"), query=query)
-    )
-
-
-def _written(case: Any) -> FuzzCase:
+def _as_sent(batch: Batch, number: int, case: Any) -> _Written:
     kwargs = case.as_transport_kwargs(headers={})
     prepared = requests.Request(**{k: v for k, v in kwargs.items() if k in _OF_A_REQUEST}).prepare()
     request = request_of(prepared)
-    return FuzzCase(
-        dict(case.path_parameters),
+    public = FuzzCase(
+        batch,
+        number,
+        {name: str(value) for name, value in case.path_parameters.items()},
         request.target.partition("?")[2],
         tuple((name, value) for name, value in request.headers if name.lower() not in {"host", "user-agent"}),
         request.body,
-        case,
-        prepared,
     )
+    return _Written(public, case, prepared)
 
 
 def request_of(prepared: requests.PreparedRequest) -> Request:

@@ -15,7 +15,16 @@ from typing import TYPE_CHECKING
 import h11
 
 from calloff.verify.outcome import cut
-from calloff.verify.wire import NoAnswerError, Request, Response, UnframedError, Wire, cut_short, response_of
+from calloff.verify.wire import (
+    NoAnswerError,
+    Request,
+    Response,
+    UnframedError,
+    Wire,
+    cut_short,
+    response_of,
+    response_parser,
+)
 
 if TYPE_CHECKING:
     import socket
@@ -49,11 +58,8 @@ class StrictWire(Wire):
         """
         written = request.to_bytes()
         follows = self.is_open
-        connection, _ = self._connect()
-        parser = h11.Connection(h11.CLIENT)
-        # h11 must know the method to parse the answer; what it would write is thrown away.
-        parser.send(h11.Request(method=request.method, target="/", headers=[("Host", "h11.invalid")]))
-        parser.send(h11.EndOfMessage())
+        connection = self._connect()
+        parser = response_parser(request.method)
         deadline = time.monotonic() + self.timeout
         try:
             connection.settimeout(self.timeout)

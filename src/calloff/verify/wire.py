@@ -1,7 +1,7 @@
 """Send a request exactly as written and read the answer.
 
 A client library normalises targets and refuses what a suite must send, so the bytes are written here; only the
-parsing of answers is left to h11.
+parsing of answers is left to h11, where they are not as plain as answers are.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import h11
+
+from calloff.verify.plain_answer import plain_answer
 
 MAX_BODY = 1 << 20
 _CHUNK = 65536
@@ -135,7 +137,6 @@ class Wire:
     timeout: float = 10.0
     tls: ssl.SSLContext | None = None
     _socket: socket.socket | None = field(default=None, repr=False)
-    _parser: h11.Connection | None = field(default=None, repr=False)
 
     def send(self, request: Request) -> Response:
         """Send *request* and return the answer.
@@ -164,15 +165,15 @@ class Wire:
         if self._socket is not None:
             with suppress(OSError):
                 self._socket.close()
-        self._socket = self._parser = None
+        self._socket = None
 
     def _drop_if_stale(self) -> None:
         # Nothing may arrive between two exchanges: it is the end of the connection, or would pass for an answer.
         if self._socket is not None and select.select([self._socket], [], [], 0)[0]:
             self.close()
 
-    def _connect(self) -> tuple[socket.socket, h11.Connection]:
-        if self._socket is None or self._parser is None:
+    def _connect(self) -> socket.socket:
+        if self._socket is None:
             address = self.address
             try:
                 raw = socket.create_connection((address.hostname, address.port), timeout=self.timeout)
@@ -181,8 +182,7 @@ class Wire:
             except (OSError, ValueError) as error:
                 msg = f"no connection to {address.scheme}://{address.authority}: {_reason(error)}"
                 raise TargetLostError(msg) from error
-            self._parser = h11.Connection(h11.CLIENT)
-        return self._socket, self._parser
+        return self._socket
 
     def _secured(self, raw: socket.socket) -> ssl.SSLSocket:
         """Speak TLS over *raw*, within the timeout; the certificate is to name the host of the base URL."""
@@ -204,17 +204,14 @@ class Wire:
 
     def _exchange(self, request: Request) -> Response:
         written = request.to_bytes()
-        connection, parser = self._connect()
+        connection = self._connect()
         deadline = time.monotonic() + self.timeout
-        # h11 must know the method to parse the answer; what it would write is thrown away.
-        parser.send(h11.Request(method=request.method, target="/", headers=[("Host", "h11.invalid")]))
-        parser.send(h11.EndOfMessage())
         try:
             connection.settimeout(self.timeout)
             # A server may answer and close before a large body is through: the answer still counts.
             with suppress(BrokenPipeError, ConnectionResetError, ssl.SSLEOFError, ssl.SSLZeroReturnError):
                 connection.sendall(written)
-            return self._read(connection, parser, deadline)
+            return self._read(connection, request.method, deadline)
         except NoAnswerError:
             self.close()
             raise
@@ -227,16 +224,42 @@ class Wire:
             self.close()
             raise
 
-    def _read(self, connection: socket.socket, parser: h11.Connection, deadline: float) -> Response:
+    def _read(self, connection: socket.socket, method: str, deadline: float) -> Response:
+        received = self._receive(connection, deadline, silent=True)
+        broken: OSError | None = None
+        # The length in the answer to a HEAD is that of another one.
+        while method != "HEAD" and (answer := plain_answer(received)) is not None:
+            if answer.whole:
+                return Response(answer.status, answer.headers, answer.body)
+            try:
+                data = self._receive(connection, deadline, silent=False)
+            except OSError as error:
+                broken = error
+                break
+            received += data
+            if not data:
+                break
+        return self._read_by_h11(connection, response_parser(method), received, broken, deadline)
+
+    def _read_by_h11(
+        self,
+        connection: socket.socket,
+        parser: h11.Connection,
+        received: bytes,
+        broken: OSError | None,
+        deadline: float,
+    ) -> Response:
+        """Read the answer that begins with what was *received*, before the connection was *broken*, if it was."""
         head: h11.Response | None = None
         body = bytearray()
-        silent = True
+        parser.receive_data(received)
         while True:
             try:
                 event = parser.next_event()
                 if event is h11.NEED_DATA:
-                    parser.receive_data(self._receive(connection, deadline, silent=silent))
-                    silent = False
+                    if broken is not None:
+                        raise broken
+                    parser.receive_data(self._receive(connection, deadline, silent=False))
             except (OSError, h11.RemoteProtocolError) as error:
                 if head is not None:
                     raise cut_short(head, bytes(body), error) from error
@@ -253,9 +276,7 @@ class Wire:
             elif isinstance(event, h11.EndOfMessage) and head is not None:
                 break
         in_step = parser.our_state is h11.DONE and parser.their_state is h11.DONE
-        if in_step and not parser.trailing_data[0]:
-            parser.start_next_cycle()
-        else:
+        if not in_step or parser.trailing_data[0]:
             self.close()
         return response_of(head, bytes(body))
 
@@ -280,6 +301,15 @@ class Wire:
             msg = f"{address.scheme}://{address.authority} closed the connection without an answer"
             raise _ClosedError(msg)
         return data
+
+
+def response_parser(method: str) -> h11.Connection:
+    """Return what parses the answer to a request with *method*."""
+    parser = h11.Connection(h11.CLIENT)
+    # h11 must know the method to parse the answer; what it would write is thrown away.
+    parser.send(h11.Request(method=method, target="/", headers=[("Host", "h11.invalid")]))
+    parser.send(h11.EndOfMessage())
+    return parser
 
 
 def response_of(head: h11.Response, body: bytes) -> Response:

@@ -84,5 +84,6 @@ def new_run(opts: Options) -> Run:
         budget=opts.budget,  # type: ignore[arg-type]
         workers=opts.workers or 1,
         live=opts.live,
+        beside=True,
         case=opts.case,
     )
