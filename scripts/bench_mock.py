@@ -6,6 +6,8 @@ afterwards every job must be CANCELLED. Prism gets the same request without a si
 it asks only whether it is there), keeps no state, and serves the same document. Both are started as their users start
 them: so Prism writes lines about each request (to /dev/null), and ours notes each in the journal that its control
 interface shows. The ratio to a Prism that logs nothing (``--verboseLevel silent``) is shown beside it.
+Beside the rates stands the time that each server's process had a processor for, per request: other work of the machine
+changes that less.
 The requests are written before the clock starts. They go over the same number of kept connections, several under way
 on each, and every answer is looked at; the client waits for its sockets most of the time. Every repetition measures
 both, so that a slow moment of the machine meets both, and a ratio compares the two of one repetition.
@@ -18,6 +20,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import selectors
 import socket
@@ -54,6 +57,12 @@ def resident() -> int:
     """Return the bytes of memory that this process holds (Linux)."""
     line = next(line for line in Path("/proc/self/status").read_text("utf-8").splitlines() if "VmRSS" in line)
     return int(line.split()[1]) * 1024
+
+
+def processor_seconds(process: int) -> float:
+    """Return for how long a process had a processor (Linux)."""
+    fields = Path(f"/proc/{process}/stat").read_text("utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")  # in user mode, in the kernel
 
 
 def serve_commands() -> None:
@@ -141,8 +150,8 @@ def running_mock() -> Iterator[Mock]:
 
 
 @contextmanager
-def running_prism(*options: str) -> Iterator[int]:
-    """Run Prism on the document of the API, with *options*, and yield its port."""
+def running_prism(*options: str) -> Iterator[tuple[int, int]]:
+    """Run Prism on the document of the API, with *options*, and yield its port and its process."""
     program = PRISM / "node_modules" / "@stoplight" / "prism-cli" / "dist" / "index.js"
     if not program.exists():
         sys.exit(f"bench: Prism is not installed; run: npm ci --prefix {PRISM.relative_to(Path.cwd())}")
@@ -153,7 +162,7 @@ def running_prism(*options: str) -> Iterator[int]:
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         try:
             _wait_for(port)
-            yield port
+            yield port, process.pid
         finally:
             process.terminate()
 
@@ -262,18 +271,26 @@ def port_of(mock: Mock) -> int:
     return int(mock.announcement["apis"][API]["base_url"].rpartition(":")[2])
 
 
-def measure_ours(mock: Mock, load: Load, count: int) -> float:
-    """Return the requests per second of our mock over fresh jobs, all of which must be cancelled by it."""
-    ids = mock.ask(make=count, tell=count)["ids"]
-    seconds = load.run(mock.signed(ids))
+def timed(load: Load, requests: Sequence[bytes], process: int) -> tuple[float, float]:
+    """Return the requests per second of a server, and its processor's microseconds for each."""
+    before = processor_seconds(process)
+    rate = len(requests) / load.run(requests)
+    return rate, (processor_seconds(process) - before) * 1e6 / len(requests)
+
+
+def measure_ours(mock: Mock, load: Load, count: int) -> tuple[float, float]:
+    """Return `timed` of our mock over fresh jobs, all of which must be cancelled by it."""
+    requests = mock.signed(mock.ask(make=count, tell=count)["ids"])
+    measured = timed(load, requests, mock.process.pid)
     if (cancelled := mock.ask(forget=1)["cancelled"]) != count:
         sys.exit(f"bench: of {count} accepted cancels {cancelled} were done")
-    return count / seconds
+    return measured
 
 
 def compare(options: argparse.Namespace) -> dict[str, Any]:
-    """Return the rates of the servers, and the ratios of ours to each Prism in the same repetition."""
+    """Return the rates of the servers, the ratios of ours to each Prism in the same repetition, and the costs."""
     rates: dict[str, list[float]] = {"calloff": [], **{name: [] for name in BASELINES}}
+    costs: dict[str, list[float]] = {name: [] for name in rates}
     with ExitStack() as stack:
         mock = stack.enter_context(running_mock())
         ours = Load(port_of(mock), options)
@@ -281,15 +298,17 @@ def compare(options: argparse.Namespace) -> dict[str, Any]:
         ids = [f"{number:08x}-0000-4000-8000-000000000000" for number in range(options.prism_requests)]
         theirs = {}
         for name, arguments in BASELINES.items():
-            port = stack.enter_context(running_prism(*arguments))
-            theirs[name] = Load(port, options), unsigned(port, project, ids)
-        for load, requests in theirs.values():
+            port, process = stack.enter_context(running_prism(*arguments))
+            theirs[name] = Load(port, options), unsigned(port, project, ids), process
+        for load, requests, _ in theirs.values():
             load.run(requests)  # all have compiled and cached what they will
         measure_ours(mock, ours, options.requests // 4)
         for repetition in range(options.repetitions):
-            for name, (load, requests) in theirs.items():
-                rates[name].append(len(requests) / load.run(requests))
-            rates["calloff"].append(measure_ours(mock, ours, options.requests))
+            measured = {name: timed(*each) for name, each in theirs.items()}
+            measured["calloff"] = measure_ours(mock, ours, options.requests)
+            for name, (rate, cost) in measured.items():
+                rates[name].append(rate)
+                costs[name].append(cost)
             shown = ", ".join(f"{name} {values[-1]:.0f}/s" for name, values in rates.items())
             print(f"{repetition + 1}/{options.repetitions}: {shown}", file=sys.stderr)
     return {
@@ -298,6 +317,7 @@ def compare(options: argparse.Namespace) -> dict[str, Any]:
             name: spread([mine / other for mine, other in zip(rates["calloff"], rates[name], strict=True)])
             for name in BASELINES
         },
+        "costs": {name: spread(values) for name, values in costs.items()},
     }
 
 
@@ -341,6 +361,9 @@ def table(measured: dict[str, Any]) -> str:
         ]
         lines += [
             f"{'ratio to ' + name:<34} {written(ratio, 1)}" for name, ratio in measured["ratios"].items()
+        ]
+        lines += [
+            f"{name + ', CPU µs/request':<34} {written(cost, 0)}" for name, cost in measured["costs"].items()
         ]
     if "full" in measured:
         full = measured["full"]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import os
 import socket
 import sys
 import threading
+import time
 from pathlib import Path
 from types import ModuleType
 
@@ -53,7 +55,14 @@ def test_a_cancel_that_our_mock_did_is_counted_and_its_job_is_cancelled(bench: M
     options = argparse.Namespace(connections=2, depth=3)
     with bench.running_mock() as mock:
         load = bench.Load(bench.port_of(mock), options)
-        assert bench.measure_ours(mock, load, 10) > 0
+        rate, cost = bench.measure_ours(mock, load, 10)
+    assert rate > 0
+    assert cost >= 0
+
+
+def test_the_time_of_a_processor_is_told_in_seconds(bench: ModuleType) -> None:
+    told, own = bench.processor_seconds(os.getpid()), time.process_time()
+    assert own - 1 < told < own + 1
 
 
 def test_a_refusal_ends_the_bench(bench: ModuleType) -> None:
