@@ -81,8 +81,12 @@ def given(
     mutant: str | None = None,
     dialect: dict[str, str] | None = None,
     disturbances: tuple[Disturbance, ...] = (),
+    other_owner: bool = True,
 ) -> Iterator[tuple[MockServer, Target]]:
-    """Serve an API, and give a target with jobs of one operation as from a file, without provider states."""
+    """Serve an API, and give a target with jobs of one operation as from a file, without provider states.
+
+    Whether there are credentials of the other owner, *other_owner* says.
+    """
     operation = OPERATIONS[key]
     states = JOB_STATES[key]
     with run_embedded(
@@ -95,6 +99,9 @@ def given(
             for owner in ("self", "other")
             for state in dict.fromkeys((*states.cancellable, *states.final))
         }
+        if other_owner:
+            kinds = ("other-owner", *(() if operation.api == "tencent-ci" else ("other-owner-token",)))
+            target.kinds = {kind: supplier.credentials(kind) for kind in kinds}
         supplier.close()
         assert target.states is not None
         target.states.close()
@@ -118,7 +125,8 @@ def test_a_right_server_is_held_by_its_own_status_call(key: str) -> None:
     assert (status, outcome.violations, run.stopped) == (0, [], "")
     assert outcome.verdict("cancel-takes-effect", key) == "held"
     assert outcome.verdict("refusal-changes-nothing", key) == "held"
-    assert outcome.verdict("bystander-untouched", key) == "skipped"
+    # A batch that was cancelled looks like one that failed.
+    assert outcome.verdict("bystander-untouched", key) == ("skipped" if key == BATCH else "held")
     planned = {(request.case_id, request.method, request.url.partition("?")[0]) for request in listed}
     address = f"{target.address.scheme}://{target.address.authority}"
     readings = [entry for entry in seen if entry.operation == OPERATIONS[key].status.name]
@@ -132,7 +140,11 @@ def test_a_right_server_is_held_by_its_own_status_call(key: str) -> None:
 
 @pytest.mark.parametrize(
     ("mutant", "requirement"),
-    [("cancel-forgotten", "cancel-takes-effect"), ("refusal-cancels", "refusal-changes-nothing")],
+    [
+        ("cancel-forgotten", "cancel-takes-effect"),
+        ("refusal-cancels", "refusal-changes-nothing"),
+        ("bystanders-cancelled", "bystander-untouched"),
+    ],
 )
 def test_a_wrong_server_is_found_by_what_it_tells_itself(mutant: str, requirement: str) -> None:
     with given(SQL, mutant=mutant) as (_, target):
@@ -141,6 +153,71 @@ def test_a_wrong_server_is_found_by_what_it_tells_itself(mutant: str, requiremen
         run.verify([target])
 
     assert {violation.requirement for violation in run.outcomes["otc-dli"].violations} == {requirement}
+
+
+def cases_read(server: MockServer, project: str) -> list[str]:
+    """Name the cases that the state of a job of *project* was told in."""
+    return [
+        entry.case
+        for entry in server.journal.entries()
+        if entry.operation == "getSqlJobStatus" and entry.status == 200 and project in entry.target
+    ]
+
+
+def test_jobs_of_another_owner_are_asked_for_with_their_own_credentials() -> None:
+    with given(SQL) as (server, target):
+        run = Run(CATALOGUE, operations=[SQL], layers=["table"], budget="quick", live=True)
+        run.verify([target])
+        read = cases_read(server, server.state.owners["otc-dli"][1])
+
+    assert run.outcomes["otc-dli"].violations == []
+    assert {case.split("/")[4].partition("-LAUNCHING")[0] for case in read} >= {
+        "foreign",
+        "foreign-id",
+        "job",
+    }
+
+
+def test_without_those_credentials_that_is_a_skip_with_the_reason() -> None:
+    with given(SQL, other_owner=False) as (server, target):
+        run = Run(CATALOGUE, operations=[SQL], layers=["table"], budget="quick", live=True)
+        run.verify([target])
+        read = cases_read(server, server.state.owners["otc-dli"][1])
+
+    assert read == []
+    outcome = run.outcomes["otc-dli"]
+    reasons = {skip.reason for skip in outcome.skips if skip.requirement == "refusal-changes-nothing"}
+    assert any(
+        "a job of another owner cannot be asked for: no other-owner-token credentials given" in reason
+        for reason in reasons
+    )
+    assert outcome.verdict("bystander-untouched", SQL) == "held"
+
+
+@pytest.mark.parametrize("state", ["CANCELLED", "FINISHED"])
+def test_given_jobs_that_have_gone_on_meanwhile_blame_nobody(state: str) -> None:
+    with given(SQL, number=3) as (server, target):
+        for job in server.state.jobs.all(SQL):
+            job.put(state)
+        run = Run(CATALOGUE, operations=[SQL], layers=["table"], budget="quick", live=True)
+        run.verify([target])
+
+    outcome = run.outcomes["otc-dli"]
+    assert outcome.violations == []
+    assert outcome.verdict("cancel-accepted", SQL) == "skipped"
+    assert f"a job given as LAUNCHING was {state} already" in {skip.reason for skip in outcome.skips}
+
+
+def test_one_that_has_gone_on_is_passed_over_for_one_that_has_not() -> None:
+    with given(SQL) as (server, target):
+        first, *_ = (job for job in server.state.jobs.all(SQL) if job.state(0) == "LAUNCHING")
+        first.put("RUNNING")
+        run = Run(CATALOGUE, operations=[SQL], layers=["table"], budget="quick", live=True)
+        run.verify([target])
+
+    outcome = run.outcomes["otc-dli"]
+    assert outcome.violations == []
+    assert not [skip for skip in outcome.skips if "LAUNCHING was RUNNING" in skip.reason]
 
 
 def test_a_cancel_may_take_its_time() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 from zlib import crc32
 
@@ -28,12 +30,25 @@ if TYPE_CHECKING:
     from calloff.verify.wire import Request
 
 
+_GONE_ON = "a job given as {} was {} already"
+_ENDS_SO = "a job that fails by itself is {} too, so its state proves nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Bystander:
+    """A job that a request must leave alone, of an operation and an owner, self or other."""
+
+    kind: Operation
+    job: Job
+    owner: str
+
+
 def run_cell(cell: Cell, probe: Probe) -> None:
     """Send what *cell* says on a fresh job and hold the answer, the job and its bystanders to it."""
     recipe = cell.recipe or probe.session.default_recipe(like="good" if cell.signed else "")
     job, parameters, host = _subject(cell, probe)
-    bystanders = _bystanders(cell, probe) if job else []
-    other = next((bystander.parameters for kind, bystander in bystanders if kind is cell.operation), None)
+    bystanders = _bystanders(cell, probe, job) if job else []
+    other = next((each.job.parameters for each in bystanders if each.kind is cell.operation), None)
     answer = _call(cell, probe, recipe, job, cell.shape.change(probe.request(parameters, host)), other)
     probe.status = answer.response.status
     only_the_state_tells = (
@@ -90,32 +105,58 @@ def _call(
 
 def _subject(cell: Cell, probe: Probe) -> tuple[Job | None, dict[str, str], str | None]:
     """Return the job, the path parameters and the Host that the request names."""
-    operation, subject = cell.operation, cell.subject
+    subject = cell.subject
     if subject.kind == "unknown":
         return None, probe.own_parameters(probe.unknown_id()), None
     if subject.kind == "malformed":
         return None, probe.own_parameters(probe.malformed_id(subject.state)), None
     if subject.kind == "job":
-        job = probe.target.new_job(operation, subject.state, spend=cell.may_cancel)
+        job = _job(cell, probe, "self")
         return job, dict(job.parameters), job.host
-    job = probe.target.new_job(operation, subject.state, "other", spend=cell.may_cancel)
+    job = _job(cell, probe, "other")
     if subject.kind == "foreign":
         return job, dict(job.parameters), job.host
     return job, probe.own_parameters(job.job_id), None
 
 
-def _bystanders(cell: Cell, probe: Probe) -> list[tuple[Operation, Job]]:
-    """Make the jobs that the request must leave alone, the first one of the same kind and owner."""
+def _job(cell: Cell, probe: Probe, owner: str) -> Job:
+    """Return a job of *owner* for *cell*; a given one that is told to have gone on meanwhile is passed over."""
+    operation, target, state = cell.operation, probe.target, cell.subject.state
+    reason = ""
+    while True:
+        try:
+            job = target.new_job(operation, state, owner, spend=cell.may_cancel)
+        except CannotSupplyError as error:
+            raise CannotSupplyError(reason or str(error)) from error
+        if target.reads_state or not target.asks_state(operation):
+            return job
+        try:
+            told = asked_state(probe, job, operation, owner)
+        except CannotSupplyError:
+            return job
+        if told == state:
+            return job
+        target.spend(operation, job.job_id)
+        reason = _GONE_ON.format(state, told)
+
+
+def _bystanders(cell: Cell, probe: Probe, subject: Job) -> list[Bystander]:
+    """Find the jobs that a request about *subject* must leave alone, the first one of the same kind and owner."""
     operation, target = cell.operation, probe.target
-    if not probe.reads("bystander-untouched"):
+    if not target.reads_state and not (target.asks_state(operation) and cell.may_cancel):
+        reason = probe.session.no_reading
+        if target.asks_state(operation):
+            reason = "given jobs are looked at beside those cancels only that may be accepted"
+        probe.skip("bystander-untouched", reason)
         return []
     states = JOB_STATES[operation.key]
     waiting, *later = (*states.cancellable, *states.silent)
-    made: list[tuple[Operation, Job]] = []
+    made: list[Bystander] = []
 
     def make(kind: Operation, state: str, owner: str = "self", *, must: bool = True) -> None:
         try:
-            made.append((kind, target.new_job(kind, state, owner)))
+            find = target.new_job if target.reads_state else partial(_given_bystander, probe, subject)
+            made.append(Bystander(kind, find(kind, state, owner), owner))
         except CannotSupplyError as error:
             if must:
                 probe.skip("bystander-untouched", str(error))
@@ -137,6 +178,20 @@ def _bystanders(cell: Cell, probe: Probe) -> list[tuple[Operation, Job]]:
     if not made:
         make(operation, waiting)
     return made
+
+
+def _given_bystander(probe: Probe, subject: Job, kind: Operation, state: str, owner: str) -> Job:
+    """Return a given job other than *subject* that is told not to be cancelled; raise CannotSupplyError for none."""
+    target, states = probe.target, JOB_STATES[kind.key]
+    if not target.asks_state(kind):
+        raise CannotSupplyError(probe.session.no_reading)
+    if states.cancelled in states.final:
+        raise CannotSupplyError(_ENDS_SO.format(states.cancelled))
+    job = target.new_job(kind, state, owner, spend=False, besides=subject.job_id)
+    if asked_state(probe, job, kind, owner) == states.cancelled:
+        target.spend(kind, job.job_id)
+        raise CannotSupplyError(_GONE_ON.format(state, states.cancelled))
+    return job
 
 
 def _hold_acceptance(cell: Cell, probe: Probe, answer: Answer) -> None:
@@ -210,9 +265,7 @@ def _hold_effect(cell: Cell, probe: Probe, answer: Answer, job: Job) -> None:
         if after is None:
             return
         if after == cancelled and _may_end_so(cell, probe):
-            probe.skip(
-                requirement, f"a job that fails by itself is {cancelled} too, so its state proves nothing"
-            )
+            probe.skip(requirement, _ENDS_SO.format(cancelled))
             return
         probe.hold(requirement)
         if after == cancelled:
@@ -267,21 +320,31 @@ def _read(cell: Cell, probe: Probe, job: Job, *requirements: str, settled: bool 
             if settled:
                 return probe.settled_state(job.job_id)
             return probe.target.state(cell.operation, job.job_id)
-        if not _can_read(cell, probe):
+        if not probe.target.asks_state(cell.operation):
             raise CannotSupplyError(probe.session.no_reading)  # noqa: TRY301 - one way to skip
-        return settled_state(probe, job) if settled else asked_state(probe, job)
+        if settled:
+            return settled_state(probe, job)
+        return asked_state(probe, job, cell.operation, "self" if cell.subject.kind == "job" else "other")
     except CannotSupplyError as error:
         for requirement in requirements:
             probe.skip(requirement, str(error))
         return None
 
 
-def _hold_bystanders(bystanders: list[tuple[Operation, Job]], probe: Probe, answer: Answer) -> None:
-    for kind, bystander in bystanders:
+def _hold_bystanders(bystanders: list[Bystander], probe: Probe, answer: Answer) -> None:
+    for kind, job, owner in ((each.kind, each.job, each.owner) for each in bystanders):
+        try:
+            if probe.target.reads_state:
+                after = probe.target.state(kind, job.job_id)
+            else:
+                after = asked_state(probe, job, kind, owner)
+        except CannotSupplyError as error:
+            probe.skip("bystander-untouched", str(error))
+            continue
         probe.hold("bystander-untouched")
-        after = probe.target.state(kind, bystander.job_id)
         if after == JOB_STATES[kind.key].cancelled:
-            received = f"job {bystander.job_id} in {after}"
+            probe.target.spend(kind, job.job_id)
+            received = f"job {job.job_id} in {after}"
             probe.violate("bystander-untouched", "another job as it was", received, answer.exchange)
 
 

@@ -63,9 +63,7 @@ class Session:
             return "no provider states given, so no state can be read back"
         why_not = self.target.status_calls.values()
         if "" in why_not:
-            return (
-                "the jobs come from a file, so no state is read back but that of the job that a cell is about"
-            )
+            return "the jobs come from a file, whose states are read back in the decision table alone"
         known = " and ".join(("the jobs come from a file", *dict.fromkeys(why_not)))
         return f"{known}, so no state can be read back"
 

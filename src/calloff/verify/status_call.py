@@ -42,11 +42,11 @@ _MEMBERS = {
 _OF_THE_OTHER = {"token": "other-owner-token", "good": "other-owner"}
 
 
-def status_request(probe: Probe, job: Job) -> Request:
-    """Write the call that asks for the state of *job*, without a credential."""
+def status_request(probe: Probe, job: Job, kind: Operation | None = None) -> Request:
+    """Write the call that asks for the state of *job*, of the operation *kind*, without a credential."""
     target = probe.target
     return request_for(
-        probe.operation.status,
+        (kind or probe.operation).status,
         job.parameters,
         host=job.host or target.authority,
         case=probe.id,
@@ -54,31 +54,33 @@ def status_request(probe: Probe, job: Job) -> Request:
     )
 
 
-def ask(probe: Probe, job: Job, owner: str = "self") -> Answer:
-    """Ask for *job* with a credential of its *owner*, self or other, and return the answer, which is not judged.
+def ask(probe: Probe, job: Job, kind: Operation | None = None, owner: str = "self") -> Answer:
+    """Ask for *job* and return the answer, which is not judged.
 
-    Raises CannotSupplyError where none comes, or there is no such credential.
+    The job is one of the operation *kind*, by default that of the probe; the credential is one of its *owner*, self or
+    other. Raises CannotSupplyError where no answer comes, or there is no such credential.
     """
+    operation = kind or probe.operation
 
     def send(request: Request) -> Answer:
         probe.outcome.requests += 1
         response = probe.session.send(request)
-        return Answer(probe.session.document, probe.operation, request, response)
+        return Answer(probe.session.document, operation, request, response)
 
     recipe = probe.session.default_recipe() if owner == "self" else _recipe_of_the_other(probe)
     try:
-        return probe.call(status_request(probe, job), recipe, job.parameters, ask=send)
+        return probe.call(status_request(probe, job, operation), recipe, job.parameters, ask=send)
     except NoAnswerError as error:
-        msg = f"{probe.operation.status.name} was not answered: {error}"
+        msg = f"{operation.status.name} was not answered: {error}"
         raise CannotSupplyError(msg) from error
 
 
-def asked_state(probe: Probe, job: Job, owner: str = "self") -> str:
-    """Return the state of *job*, one of the given ones of *owner*, that the target tells.
+def asked_state(probe: Probe, job: Job, kind: Operation | None = None, owner: str = "self") -> str:
+    """Return the state of *job*, a given one, that the target tells; the arguments are those of *ask*.
 
     Raises CannotSupplyError where it tells none.
     """
-    return told_state(ask(probe, job, owner), job)
+    return told_state(ask(probe, job, kind, owner), job)
 
 
 def _recipe_of_the_other(probe: Probe) -> Recipe:
