@@ -130,9 +130,9 @@ def _csv(lines: Iterator[str], column: str) -> _Read:
     if not heads:
         return
     if heads.count(column) != 1:
-        what = "two columns" if column in heads else "no column"
+        what = "more than one column" if column in heads else "no column"
         raise InvalidInputError(
-            f"there is {what} {column!r} in its first line, but {', '.join(map(repr, heads))}; name one with --column"
+            f"its first line names {what} {column!r}, but {', '.join(map(repr, heads))}; name one with --column"
         )
     index = heads.index(column)
     for row in reader:
