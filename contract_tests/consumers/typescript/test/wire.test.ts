@@ -1,0 +1,207 @@
+// What must hold whatever a server does; the servers are here.
+import assert from "node:assert/strict";
+import { createServer, type RequestListener } from "node:http";
+import type { AddressInfo } from "node:net";
+import { inspect } from "node:util";
+import { suite, test, type TestContext } from "node:test";
+import { huaweiCloudDli, otcDli } from "../src/dli.js";
+import { ciError, InvalidArgumentError, RefusedError, UnknownOutcomeError } from "../src/errors.js";
+import { ciEndpoint, tencentCi } from "../src/tencent-ci.js";
+
+const KEY = { secretId: "word-of-the-id", secretKey: "word-of-the-key" };
+const TOKEN = { token: "word-of-the-token" };
+const JOB = "6d2146a0-c2d5-41bd-8ca0-ca9694ada992";
+const CI_ERROR =
+  "<Error><Code>TemporaryRedirect</Code><Message>a &amp; b</Message>" +
+  "<RequestId>r</RequestId><TraceId>t</TraceId></Error>";
+
+async function serve(context: TestContext, listener: RequestListener) {
+  const seen: string[] = [];
+  const server = createServer((request, response) => {
+    seen.push(`${request.method ?? ""} ${request.url ?? ""}`);
+    listener(request, response);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  context.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return {
+    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    seen,
+  };
+}
+
+async function failure(call: Promise<unknown>): Promise<Error> {
+  try {
+    await call;
+  } catch (error) {
+    assert.ok(error instanceof Error);
+    for (const secret of ["word-of-the-key", "word-of-the-token"]) {
+      assert.ok(!inspect(error, { depth: 10, showHidden: true }).includes(secret));
+    }
+    return error;
+  }
+  return assert.fail("it was accepted");
+}
+
+suite("an id", () => {
+  for (const id of ["", ".", "..", "a/b", "../..", "a?b", "a%2Fb", "a\n", "a#", "é"]) {
+    test(`${JSON.stringify(id)} is refused, and nothing is sent`, async (context) => {
+      const { endpoint, seen } = await serve(context, (_, response) => response.end());
+      const ci = tencentCi({ endpoint }, KEY);
+      const project = { endpoint, projectId: "p1" };
+      const calls = [
+        ci.cancelAiJob(id),
+        ci.cancelInventoryTriggerJob(id),
+        otcDli(project, TOKEN).cancelBatchJob(id),
+        otcDli(project, TOKEN).cancelSqlJob(id),
+        huaweiCloudDli(project, TOKEN).cancelSqlJob(id),
+      ];
+
+      for (const call of calls) assert.ok((await failure(call)) instanceof InvalidArgumentError);
+
+      assert.throws(() => otcDli({ endpoint, projectId: id }, TOKEN), InvalidArgumentError);
+      assert.deepEqual(seen, []);
+    });
+  }
+
+  test("names no other host", () => {
+    assert.equal(
+      ciEndpoint("examplebucket-1250000000", "ap-beijing"),
+      "https://examplebucket-1250000000.ci.ap-beijing.myqcloud.com",
+    );
+    assert.throws(() => ciEndpoint("a@evil.example/x-1", "ap-beijing"), InvalidArgumentError);
+    assert.throws(() => ciEndpoint("a-1", "b.evil.example/"), InvalidArgumentError);
+  });
+});
+
+test("an endpoint is no more than scheme, host and port", () => {
+  for (const endpoint of [
+    "",
+    "a.example",
+    "ftp://a.example",
+    "https://a.example/b",
+    "https://u@a",
+  ]) {
+    assert.throws(() => tencentCi({ endpoint }, KEY), InvalidArgumentError);
+  }
+});
+
+suite("a credential", () => {
+  for (const token of ["word-of-the-token\n", " word-of-the-token", ""]) {
+    test(`${JSON.stringify(token)} is refused without being quoted`, () => {
+      const project = { endpoint: "http://127.0.0.1:9", projectId: "p1" };
+      assert.throws(
+        () => otcDli(project, { token }),
+        (error: Error) =>
+          error instanceof InvalidArgumentError && !error.message.includes("word-of-the-token"),
+      );
+      assert.throws(
+        () => tencentCi(project, { ...KEY, secretKey: token }),
+        (error: Error) =>
+          error instanceof InvalidArgumentError && !error.message.includes("word-of-the-token"),
+      );
+    });
+  }
+
+  test("is not shown by a client", () => {
+    const project = { endpoint: "http://127.0.0.1:9", projectId: "p1" };
+    const shown = inspect([tencentCi(project, KEY), otcDli(project, TOKEN)], {
+      depth: 10,
+    });
+    assert.ok(!shown.includes("word-of-the"));
+  });
+});
+
+suite("an answer", () => {
+  test("that redirects is an error, and is not followed", async (context) => {
+    const other = await serve(context, (_, response) => response.end());
+    const { endpoint } = await serve(context, (_, response) => {
+      response.writeHead(307, {
+        location: other.endpoint,
+        "content-type": "application/xml",
+      });
+      response.end(CI_ERROR);
+    });
+
+    const refused = await failure(tencentCi({ endpoint }, KEY).cancelAiJob("a1"));
+    const also = await failure(otcDli({ endpoint, projectId: "p1" }, TOKEN).cancelSqlJob(JOB));
+
+    assert.ok(refused instanceof RefusedError && also instanceof RefusedError);
+    assert.deepEqual([refused.status, refused.code], [307, "TemporaryRedirect"]);
+    assert.deepEqual([also.status, also.body], [307, undefined]);
+    assert.deepEqual(other.seen, []);
+  });
+
+  test("that does not come leaves the outcome unknown", async (context) => {
+    const { endpoint } = await serve(context, () => undefined);
+
+    const unknown = await failure(tencentCi({ endpoint, timeout: 50 }, KEY).cancelAiJob("a1"));
+
+    assert.ok(unknown instanceof UnknownOutcomeError);
+    assert.equal(unknown.reason, "no answer in time");
+  });
+
+  test("whose body does not come leaves the outcome unknown", async (context) => {
+    const { endpoint } = await serve(context, (_, response) => response.writeHead(200).write("{"));
+
+    const call = otcDli({ endpoint, projectId: "p1", timeout: 50 }, TOKEN).cancelSqlJob(JOB);
+
+    assert.ok((await failure(call)) instanceof UnknownOutcomeError);
+  });
+
+  test("that is cut off leaves the outcome unknown", async (context) => {
+    const { endpoint } = await serve(context, (request) => request.socket.destroy());
+
+    const call = tencentCi({ endpoint }, KEY).cancelInventoryTriggerJob("b1");
+
+    assert.ok((await failure(call)) instanceof UnknownOutcomeError);
+  });
+
+  for (const body of ["", "<html></html>", "[]", "null", '{"is_success"']) {
+    test(`${JSON.stringify(body)} with a 200 of DLI leaves the outcome unknown`, async (context) => {
+      const { endpoint } = await serve(context, (_, response) => response.end(body));
+
+      const call = huaweiCloudDli({ endpoint, projectId: "p1" }, TOKEN).cancelSqlJob(JOB);
+
+      assert.ok((await failure(call)) instanceof UnknownOutcomeError);
+    });
+  }
+
+  test("that is a failure in a 200 is a refusal", async (context) => {
+    const { endpoint } = await serve(context, (_, response) =>
+      response.end('{"is_success":false}'),
+    );
+
+    const call = otcDli({ endpoint, projectId: "p1" }, TOKEN).cancelSqlJob(JOB);
+
+    assert.ok((await failure(call)) instanceof RefusedError);
+  });
+
+  for (const body of ["", "<html></html>", "<Error>", CI_ERROR.replace(/<Code>.*<\/Code>/, "")]) {
+    test(`${JSON.stringify(body)} with a 503 is a refusal without details`, async (context) => {
+      const { endpoint } = await serve(context, (_, response) => response.writeHead(503).end(body));
+
+      const refused = await failure(tencentCi({ endpoint }, KEY).cancelAiJob("a1"));
+
+      assert.ok(refused instanceof RefusedError);
+      assert.deepEqual([refused.status, refused.code, refused.body], [503, "", undefined]);
+    });
+  }
+});
+
+suite("an XML error", () => {
+  test("is read with the entities of XML", () => {
+    assert.equal(ciError(CI_ERROR)?.Message, "a & b");
+  });
+
+  test("with a document type is not read", () => {
+    const hostile = `<!DOCTYPE Error [<!ENTITY e "x">]>${CI_ERROR.replace("a &amp; b", "&e;")}`;
+    assert.equal(ciError(hostile), undefined);
+  });
+
+  test("has members that nobody knows", () => {
+    assert.equal(ciError(CI_ERROR.replace("</Error>", "<New>1</New></Error>"))?.["New"], "1");
+  });
+});
