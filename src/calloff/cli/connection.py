@@ -6,29 +6,26 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 from cloup import option, option_group
 
 from calloff.apis import ApiName
-from calloff.clients import (
-    AsyncHuaweiCloudDliClient,
-    AsyncOtcDliClient,
-    AsyncTencentCiClient,
-    ClientOptions,
-)
 from calloff.credential_sources import Found, Options, Search, find, look, named_by
 from calloff.credentials import IamPassword, KeyCredential
 from calloff.errors import InvalidInputError
 
-AsyncClient = AsyncTencentCiClient | AsyncOtcDliClient | AsyncHuaweiCloudDliClient
+if TYPE_CHECKING:  # help must not wait for an HTTP library
+    from calloff.clients import (
+        AsyncHuaweiCloudDliClient,
+        AsyncOtcDliClient,
+        AsyncTencentCiClient,
+        ClientOptions,
+    )
 
-_DliClient = type[AsyncOtcDliClient] | type[AsyncHuaweiCloudDliClient]
-_DLI_CLIENTS: Mapping[ApiName, _DliClient] = {
-    "otc-dli": AsyncOtcDliClient,
-    "huaweicloud-dli": AsyncHuaweiCloudDliClient,
-}
+    AsyncClient = AsyncTencentCiClient | AsyncOtcDliClient | AsyncHuaweiCloudDliClient
+
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _REFERENCE = "env:NAME or file:PATH"
 # How the arguments of the library are called here, in what its errors say.
@@ -141,6 +138,8 @@ def client_from(api: ApiName, options: ConnectionOptions, found: Found | None = 
     Raises CalloffError where there is no credential, a region, bucket or project is missing, or a value makes no
     sense; it says which option, variable or file gives it.
     """
+    from calloff.clients import ClientOptions
+
     found = found or find_credential(api, options)
     if isinstance(found.credential, IamPassword) and options.base_url and not found.credential.iam_url:
         raise InvalidInputError(
@@ -163,6 +162,8 @@ def client_from(api: ApiName, options: ConnectionOptions, found: Found | None = 
 
 
 def _client(api: ApiName, options: ConnectionOptions, found: Found, given: ClientOptions) -> AsyncClient:
+    from calloff.clients import AsyncHuaweiCloudDliClient, AsyncOtcDliClient, AsyncTencentCiClient
+
     if api == "tencent-ci":
         # Bucket and region make the Host header, which may be given as a whole.
         whole = bool(options.base_url and options.host)
@@ -174,7 +175,8 @@ def _client(api: ApiName, options: ConnectionOptions, found: Found, given: Clien
             credentials=cast("KeyCredential", found.credential),
             **given,
         )
-    return _DLI_CLIENTS[api](
+    kind = AsyncOtcDliClient if api == "otc-dli" else AsyncHuaweiCloudDliClient
+    return kind(
         region=found.region or _needed(api, "region", found, unless=bool(options.base_url)),
         project_id=found.project_id or _needed(api, "project_id", found),
         credentials=found.credential,
