@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+import toolchain
 import toolchains
 from toolchains import Peer
 
@@ -356,7 +357,7 @@ def test_a_failure_in_a_200_is_no_error_of_the_sdk(quiet: Cloud, dli: Start) -> 
 def test_a_missing_toolchain_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CI", raising=False)
     with pytest.raises(pytest.skip.Exception, match="no-such-compiler not installed"):
-        toolchains.need("python3", "no-such-compiler")
+        toolchain.need("python3", "no-such-compiler")
     monkeypatch.setenv("CI", "true")
     with pytest.raises(pytest.fail.Exception, match="no-such-compiler not installed"):
-        toolchains.need("python3", "no-such-compiler")
+        toolchain.need("python3", "no-such-compiler")

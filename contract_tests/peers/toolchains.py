@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pytest
+from toolchain import need
 
 HERE = Path(__file__).parent
 BUILD_SECONDS = 300
@@ -39,13 +39,6 @@ class Peer:
         )
         assert ran.returncode == 0, ran.stdout + ran.stderr
         return [json.loads(line) for line in ran.stdout.splitlines()]
-
-
-def need(*programs: str) -> None:
-    """Skip what needs a toolchain that is missing; under CI that is a failure."""
-    if missing := [name for name in programs if not shutil.which(name)]:
-        message = f"{', '.join(missing)} not installed"
-        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
 
 
 def _build(*command: str | Path, folder: Path) -> None:
