@@ -129,6 +129,22 @@ def test_unknown_is_unsettled_again_and_not_sent_waits_again_in_the_next_run(jou
         assert list(again.outcomes()) == [outcome("a"), outcome("b", "refused")]
 
 
+@pytest.mark.parametrize(
+    ("status", "again"), [(400, 0), (404, 0), (200, 0), (None, 0), (401, 1), (403, 1), (429, 1)]
+)
+def test_what_was_not_refused_for_the_job_waits_again_in_the_next_run(
+    journal: Journal, status: int | None, again: int
+) -> None:
+    journal.add(["a"])
+    journal.claim(1)
+    assert journal.left() == 1
+    journal.record([Outcome("a", OPERATION, "refused", status=status)])
+    assert journal.left() == again
+    with reopened(journal) as next_one:
+        assert next_one.left() == again
+        assert next_one.claim(1) == ["a"] * again
+
+
 def test_outcomes_may_be_recorded_while_the_unsettled_are_read(journal: Journal) -> None:
     ids = [f"{n:04d}" for n in range(1_203)]
     journal.add(ids)

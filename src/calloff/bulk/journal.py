@@ -48,6 +48,9 @@ _RECORD = """INSERT INTO jobs (id, state, job_state, status, code, reason, reque
     VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET
     state = excluded.state, job_state = excluded.job_state, status = excluded.status, code = excluded.code,
     reason = excluded.reason, request_id = excluded.request_id, attempts = excluded.attempts"""
+# What was refused for the credential, its permission or the rate says nothing of the job: it may go better next time.
+_TO_BE_SENT = "state = 'not-sent' OR (state = 'refused' AND status IN (401, 403, 429))"
+_LEFT = f"SELECT count(*) FROM jobs WHERE state IN ('waiting', 'claimed', 'unknown') OR {_TO_BE_SENT}"  # noqa: S608
 _OUTCOMES = "SELECT number, id, state, job_state, status, code, reason, request_id, attempts FROM jobs"
 
 
@@ -129,7 +132,8 @@ class Journal:
     def open(cls, path: str | os.PathLike[str]) -> Journal:
         """Go on with a journal.
 
-        What the run before left unknown is unsettled again, and what it did not send waits again.
+        What the run before left unknown is unsettled again. What it did not send waits again, and so does what was
+        refused for the credential, its permission or the rate (401, 403, 429), whatever the job.
 
         Raises:
             InvalidInputError: the file is missing, something else, of another version, or in use.
@@ -248,6 +252,11 @@ class Journal:
             totals[_MEANT[state]] += count
         return totals
 
+    def left(self) -> int:
+        """Count the ids that a later run with this journal would take up."""
+        with self._told():
+            return int(self._db.execute(_LEFT).fetchone()[0])
+
     def _read(self, states: tuple[str, ...]) -> Iterator[Outcome]:
         rows = self._pages(f"{_OUTCOMES} WHERE state IN ({', '.join('?' * len(states))})", states)
         for _, job_id, state, *values in rows:
@@ -307,7 +316,7 @@ class Journal:
                 "UPDATE header SET value = ? WHERE name = 'session'", (json.dumps(self._session),)
             )
             self._db.execute("UPDATE jobs SET state = 'claimed' WHERE state = 'unknown'")
-            self._db.execute("UPDATE jobs SET state = 'waiting' WHERE state = 'not-sent'")
+            self._db.execute(f"UPDATE jobs SET state = 'waiting' WHERE {_TO_BE_SENT}")  # noqa: S608 - our own words
         return header
 
     def _lock(self) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections import Counter
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+import click
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -64,3 +67,21 @@ def _bar(console: Console, total: int, done: int) -> Generator[Callable[[Outcome
             bar.update(task, advance=1, problems=problems)
 
         yield note
+
+
+class _Notes(logging.Handler):
+    """Shows what the library logs, above a bar where there is one."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        click.echo(f"calloff: {record.getMessage()}", err=True)
+
+
+@contextmanager
+def notes(*, quiet: bool) -> Generator[None]:
+    """Show the warnings of a run, or only its errors where it is *quiet*."""
+    handler, logger = _Notes(logging.ERROR if quiet else logging.WARNING), logging.getLogger("calloff")
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)

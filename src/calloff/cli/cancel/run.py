@@ -18,7 +18,7 @@ from calloff.bulk.run import cancel_many
 from calloff.cli.cancel import journals, output, plan
 from calloff.cli.cancel.ids import JobIds, arguments, ids_file
 from calloff.cli.cancel.interrupts import interrupts
-from calloff.cli.cancel.progress import progress
+from calloff.cli.cancel.progress import notes, progress
 from calloff.cli.connection import client_from, find_credential
 from calloff.errors import InvalidInputError, JournalError
 
@@ -114,8 +114,7 @@ def _resume(opts: Options, path: Path, chosen: Operation | None) -> int:
             header.require(operation=chosen.key)
         if header.operation not in OPERATIONS:
             raise InvalidInputError(f"the journal {path} is for {header.operation!r}, which there is not")
-        counts = journal.counts()
-        if not counts["waiting"] + counts["claimed"]:
+        if not journal.left():
             _note(opts, "nothing is left to do; this is what became of the run")
             return _tell(opts, journal, "")
         target = _target(OPERATIONS[header.operation], _taken_over(opts.connection, header.connection))
@@ -160,7 +159,7 @@ def _run(opts: Options, target: _Target, journal: Journal) -> int:
     counts, began = journal.counts(), time.monotonic()
     done = counts["cancelled"] + counts["refused"]
     problem, came = "", []
-    with progress(sum(counts.values()), done=done, quiet=opts.quiet) as note:
+    with progress(sum(counts.values()), done=done, quiet=opts.quiet) as note, notes(quiet=opts.quiet):
         try:
             came = asyncio.run(_cancel_all(opts, target, journal, note))
         except JournalError as error:
@@ -205,8 +204,7 @@ def _tell(opts: Options, journal: Journal, seconds: str) -> int:
     failed = output.write(journal, opts.output, summary)
     if opts.output != "table" or failed:
         _note(opts, summary)
-    left = totals["unknown"] + totals["not-sent"]
-    path = journals.end(journal, needed=bool(left or failed))
+    path = journals.end(journal, needed=bool(journal.left() or failed))
     if path:
         same = " and the same credential options" if opts.connection.names_a_credential else ""
         click.echo(f"Resume with: calloff cancel --resume {path}{same}", err=True)
