@@ -23,8 +23,8 @@ from calloff.cli.connection import (
 from calloff.credentials import AccessKey, Token
 from calloff.errors import CredentialError, InvalidInputError
 
-SECRET = {"SECRET": "planted-5ecret"}
-KEY = {"access_key": "AKIDEXAMPLE0001", "secret_key": "env:SECRET"}
+SECRET = {"SECRET": "planted-5ecret"}  # pragma: allowlist secret
+KEY = {"access_key": "AKIDEXAMPLE0001", "secret_key": "env:SECRET"}  # pragma: allowlist secret
 
 
 def client(api: ApiName, **options: Any) -> Any:
@@ -139,7 +139,10 @@ def test_what_is_missing_or_wrong_is_told_by_its_option(
 
 
 def test_a_missing_region_names_the_variable_of_the_source_too() -> None:
-    environment = {"HW_ACCESS_KEY": "AKIDEXAMPLE0001", "HW_SECRET_KEY": "planted-5ecret"}
+    environment = {
+        "HW_ACCESS_KEY": "AKIDEXAMPLE0001",
+        "HW_SECRET_KEY": "planted-5ecret",
+    }  # pragma: allowlist secret
     given = ConnectionOptions()
     found = find_credential("huaweicloud-dli", given, environment)
     with pytest.raises(InvalidInputError, match="or set CALLOFF_REGION or HW_REGION_NAME"):
@@ -149,7 +152,7 @@ def test_a_missing_region_names_the_variable_of_the_source_too() -> None:
 def test_a_password_for_a_test_server_never_goes_to_the_public_iam() -> None:
     options: dict[str, Any] = {
         "iam_user": "ops",
-        "iam_password": "env:SECRET",
+        "iam_password": "env:SECRET",  # pragma: allowlist secret
         "iam_domain": "D",
         "project_id": "p1",
     }

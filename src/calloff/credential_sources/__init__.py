@@ -25,14 +25,10 @@ from calloff.credentials import DliCredential, RefreshingKey, TemporaryKey
 from calloff.errors import CalloffError, CredentialError, InvalidInputError
 from calloff.references import resolve
 
-# Members by what the options are called; secret ones are references.
-_PLAIN = {"access_key": "access_key", "iam_user": "user", "iam_domain": "domain", "iam_url": "iam_url"}
-_SECRET = {
-    "secret_key": "secret_key",
-    "security_token": "security_token",
-    "token": "token",
-    "iam_password": "password",
-}
+# The options that give a credential; those of secrets take references.
+_PLAIN = ("access_key", "iam_user", "iam_domain", "iam_url")
+_SECRET = ("secret_key", "security_token", "token", "iam_password")
+_TEXT = frozenset({"iam_user", "iam_domain", "iam_password"})  # IAM takes what no header could carry
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,18 +207,16 @@ class _Finder:
         return members.values.get(member) or own.values.get(member, "")
 
     def _read_options(self) -> tuple[DliCredential, Members]:
-        values: dict[str, str] = {}
-        for name, member in (_PLAIN | _SECRET).items():
-            if reference := self._options.get(name):
-                secret = name in _SECRET
-                values[member] = resolve(
-                    str(reference),
-                    _option(name),
-                    self._environment,
-                    secret=secret,
-                    spaces=name in {"iam_user", "iam_password", "iam_domain"},
-                )
-        members = Members(values, {member: _option(name) for name, member in (_PLAIN | _SECRET).items()})
+        given = [
+            (name, str(self._options.get(name))) for name in (*_PLAIN, *_SECRET) if self._options.get(name)
+        ]
+        values = {
+            _member(name): resolve(
+                reference, _option(name), self._environment, secret=name in _SECRET, spaces=name in _TEXT
+            )
+            for name, reference in given
+        }
+        members = Members(values, {_member(name): _option(name) for name in (*_PLAIN, *_SECRET)})
         return members.credential(self._api, one_kind=True), members
 
     def _cloud(self, name: str) -> tuple[DliCredential, Members]:
@@ -248,6 +242,10 @@ class _Finder:
             raise CredentialError("it printed a temporary key before, and one without a token now")
 
         return RefreshingKey(renew), Members({}, {})
+
+
+def _member(option: str) -> str:
+    return option if option == "iam_url" else option.removeprefix("iam_")
 
 
 def _option(name: str) -> str:

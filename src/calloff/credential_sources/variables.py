@@ -55,8 +55,10 @@ class VariableSet:
         return Members(values, names)
 
 
-def _variables(**members: str) -> Mapping[str, tuple[str, ...]]:
-    return MappingProxyType({member: tuple(names.split()) for member, names in members.items()})
+def _variables(*rows: str) -> Mapping[str, tuple[str, ...]]:
+    """Read rows of a member and the names of its variables."""
+    words = [row.split() for row in rows]
+    return MappingProxyType({member: tuple(names) for member, *names in words})
 
 
 VARIABLE_SETS = (
@@ -64,60 +66,60 @@ VARIABLE_SETS = (
         OWN,
         tuple(APIS),
         _variables(  # the names that calloff verify reads, and places
-            access_key="CALLOFF_ACCESS_KEY",
-            secret_key="CALLOFF_SECRET_KEY",  # noqa: S106 - the name of a variable
-            security_token="CALLOFF_SECURITY_TOKEN",  # noqa: S106
-            token="CALLOFF_TOKEN",  # noqa: S106
-            project_id="CALLOFF_PROJECT_ID",
-            region="CALLOFF_REGION",
+            "access_key CALLOFF_ACCESS_KEY",
+            "secret_key CALLOFF_SECRET_KEY",
+            "security_token CALLOFF_SECURITY_TOKEN",
+            "token CALLOFF_TOKEN",
+            "project_id CALLOFF_PROJECT_ID",
+            "region CALLOFF_REGION",
         ),
     ),
     VariableSet(
         "TENCENTCLOUD_*",
         ("tencent-ci",),
         _variables(
-            access_key="TENCENTCLOUD_SECRET_ID",  # TC-CLI, TC-TF, TC-1278
-            secret_key="TENCENTCLOUD_SECRET_KEY",  # noqa: S106 - TC-CLI, TC-TF, TC-1278
+            "access_key TENCENTCLOUD_SECRET_ID",  # TC-CLI, TC-TF, TC-1278
+            "secret_key TENCENTCLOUD_SECRET_KEY",  # TC-CLI, TC-TF, TC-1278
             # TC-CLI reads the first, TC-TF the second; tools around them set the third.
-            security_token="TENCENTCLOUD_TOKEN TENCENTCLOUD_SECURITY_TOKEN TENCENTCLOUD_SESSION_TOKEN",  # noqa: S106
-            region="TENCENTCLOUD_REGION",  # TC-CLI, TC-TF
+            "security_token TENCENTCLOUD_TOKEN TENCENTCLOUD_SECURITY_TOKEN TENCENTCLOUD_SESSION_TOKEN",
+            "region TENCENTCLOUD_REGION",  # TC-CLI, TC-TF
         ),
     ),
     VariableSet(
         "HUAWEICLOUD_SDK_*",
         ("huaweicloud-dli",),
         _variables(  # HW-SDK; it reads no region
-            access_key="HUAWEICLOUD_SDK_AK",
-            secret_key="HUAWEICLOUD_SDK_SK",  # noqa: S106
-            security_token="HUAWEICLOUD_SDK_SECURITY_TOKEN",  # noqa: S106
-            project_id="HUAWEICLOUD_SDK_PROJECT_ID",
+            "access_key HUAWEICLOUD_SDK_AK",
+            "secret_key HUAWEICLOUD_SDK_SK",
+            "security_token HUAWEICLOUD_SDK_SECURITY_TOKEN",
+            "project_id HUAWEICLOUD_SDK_PROJECT_ID",
         ),
     ),
     VariableSet(
         "HW_*",
         ("huaweicloud-dli",),
         _variables(  # HW-TF
-            access_key="HW_ACCESS_KEY",
-            secret_key="HW_SECRET_KEY",  # noqa: S106
-            security_token="HW_SECURITY_TOKEN",  # noqa: S106
-            region="HW_REGION_NAME",
+            "access_key HW_ACCESS_KEY",
+            "secret_key HW_SECRET_KEY",
+            "security_token HW_SECURITY_TOKEN",
+            "region HW_REGION_NAME",
         ),
     ),
     VariableSet(
         "OS_*",
         _DLI,
         _variables(  # OTC-TF, OTC-GO; both clouds' IAM answers as Keystone does
-            token="OS_TOKEN OS_AUTH_TOKEN",  # noqa: S106
-            access_key="OS_ACCESS_KEY OS_ACCESS_KEY_ID OS_AK",
-            secret_key="OS_SECRET_KEY OS_ACCESS_KEY_SECRET OS_SK",  # noqa: S106
-            security_token="OS_SECURITY_TOKEN OS_AKSK_SECURITY_TOKEN",  # noqa: S106
-            user="OS_USERNAME",
-            password="OS_PASSWORD",  # noqa: S106
-            domain="OS_USER_DOMAIN_NAME OS_DOMAIN_NAME",
-            iam_url="OS_AUTH_URL",
-            project_id="OS_PROJECT_ID OS_TENANT_ID",
-            project_name="OS_PROJECT_NAME OS_TENANT_NAME",
-            region="OS_REGION_NAME OS_REGION",
+            "token OS_TOKEN OS_AUTH_TOKEN",
+            "access_key OS_ACCESS_KEY OS_ACCESS_KEY_ID OS_AK",
+            "secret_key OS_SECRET_KEY OS_ACCESS_KEY_SECRET OS_SK",
+            "security_token OS_SECURITY_TOKEN OS_AKSK_SECURITY_TOKEN",
+            "user OS_USERNAME",
+            "password OS_PASSWORD",
+            "domain OS_USER_DOMAIN_NAME OS_DOMAIN_NAME",
+            "iam_url OS_AUTH_URL",
+            "project_id OS_PROJECT_ID OS_TENANT_ID",
+            "project_name OS_PROJECT_NAME OS_TENANT_NAME",
+            "region OS_REGION_NAME OS_REGION",
         ),
         after_cloud=True,
     ),
