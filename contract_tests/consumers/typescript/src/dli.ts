@@ -30,6 +30,7 @@ const PROJECT_ID = /^[0-9A-Za-z]{1,64}$/;
 const SQL_JOB_ID = /^[0-9A-Za-z-]{1,64}$/;
 const BATCH_ID = /^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/;
 
+// #region client
 export function otcDli(project: Project, credential: DliCredential) {
   const { client, project_id } = dli(project, credential);
   return {
@@ -45,6 +46,7 @@ export function otcDli(project: Project, credential: DliCredential) {
     },
   };
 }
+// #endregion
 
 export function huaweiCloudDli(project: Project, credential: DliCredential) {
   const { client, project_id } = dli(project, credential);
@@ -83,6 +85,7 @@ function proof(request: Request, credential: DliCredential): Record<string, stri
   return { ...headers, Authorization };
 }
 
+// #region answer
 async function accepted(call: Call): Promise<otc.SqlCancelResult> {
   const { status, headers, content } = await answer(call);
   const requestId = headers.get("x-request-id") ?? "";
@@ -91,10 +94,13 @@ async function accepted(call: Call): Promise<otc.SqlCancelResult> {
     throw new RefusedError(status, body?.error_code ?? "", requestId, body);
   }
   const result: otc.SqlCancelResult = parsed(content);
-  // A failure inside a 200; an answer without the member says nothing either way.
-  if (result.is_success === false) throw new RefusedError(status, "", requestId, undefined);
+  // Anything but true is a failure inside a 200; an answer without the member says nothing either way.
+  if ("is_success" in result && result.is_success !== true) {
+    throw new RefusedError(status, "", requestId, undefined);
+  }
   return result;
 }
+// #endregion
 
 function parsed(content: unknown): Record<string, unknown> {
   try {

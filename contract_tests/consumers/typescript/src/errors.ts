@@ -31,6 +31,7 @@ export class InvalidArgumentError extends TypeError {
   override readonly name = "InvalidArgumentError";
 }
 
+// #region xml
 /** Reads an XML error of CI. A document type is refused, so there are no entities but the five of XML. */
 export function ciError(text: string): CiError | undefined {
   if (text.includes("<!DOCTYPE")) return undefined;
@@ -42,6 +43,7 @@ export function ciError(text: string): CiError | undefined {
     return undefined;
   }
 }
+// #endregion
 
 /** Recognises an error of DLI, or of the gateway before it, which has a `request_id` as well. */
 export function dliError(value: unknown): DliError | GatewayError | undefined {

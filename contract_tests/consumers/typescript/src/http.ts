@@ -12,6 +12,7 @@ export interface Connection {
 /** Gives the headers that prove who asks; it sees the request as it will be sent. */
 export type Prove = (request: Request) => Readonly<Record<string, string>>;
 
+// #region connect
 export function connect({ endpoint, timeout = 30_000 }: Connection, prove: Prove): Client {
   const origin = /^https?:/.test(endpoint) && URL.canParse(endpoint) && new URL(endpoint).origin;
   if (!origin || ![origin, `${origin}/`].includes(endpoint)) {
@@ -66,6 +67,7 @@ function reasonOf(failure: unknown): string {
   return typeof cause?.code === "string" ? `the connection failed, ${cause.code}` : "it failed";
 }
 
+// #region id
 /** Refuses an id that is no path segment of its own; generated code does not look. */
 export function checkedId(what: string, pattern: RegExp, value: string): string {
   if (!pattern.test(value)) {
@@ -73,6 +75,7 @@ export function checkedId(what: string, pattern: RegExp, value: string): string 
   }
   return value;
 }
+// #endregion
 
 /** Refuses what no header can carry, before `fetch` does, which would quote it. */
 export function checkedSecret(what: string, value: string): string {

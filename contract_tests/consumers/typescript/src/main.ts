@@ -9,6 +9,7 @@ function need(name: string): string {
   return value;
 }
 
+// #region use
 const endpoint = () => ({ endpoint: need("ENDPOINT") });
 const ci = () =>
   tencentCi(endpoint(), {
@@ -28,6 +29,7 @@ const OPERATIONS: Record<string, () => (id: string) => Promise<unknown>> = {
   "otc-dli/cancelSqlJob": () => otcDli(project(), credential()).cancelSqlJob,
   "huaweicloud-dli/cancelSqlJob": () => huaweiCloudDli(project(), credential()).cancelSqlJob,
 };
+// #endregion
 
 async function main(operation = "", ...ids: string[]): Promise<void> {
   const start = OPERATIONS[operation];

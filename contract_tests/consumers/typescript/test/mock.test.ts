@@ -89,7 +89,7 @@ suite("tencent-ci", () => {
 
   test("another key is refused", async () => {
     const job = await createJob("tencent-ci/cancelAiJob", "Submitted");
-    const key = { ...(await ciKey()), secretKey: "another" };
+    const key = { ...(await ciKey()), secretKey: "another" }; // pragma: allowlist secret
 
     const refused = await refusal(ci(key).cancelAiJob(job));
 

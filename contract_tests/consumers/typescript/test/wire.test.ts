@@ -8,7 +8,7 @@ import { huaweiCloudDli, otcDli } from "../src/dli.js";
 import { ciError, InvalidArgumentError, RefusedError, UnknownOutcomeError } from "../src/errors.js";
 import { ciEndpoint, tencentCi } from "../src/tencent-ci.js";
 
-const KEY = { secretId: "word-of-the-id", secretKey: "word-of-the-key" };
+const KEY = { secretId: "word-of-the-id", secretKey: "word-of-the-key" }; // pragma: allowlist secret
 const TOKEN = { token: "word-of-the-token" };
 const JOB = "6d2146a0-c2d5-41bd-8ca0-ca9694ada992";
 const CI_ERROR =
@@ -169,15 +169,25 @@ suite("an answer", () => {
     });
   }
 
-  test("that is a failure in a 200 is a refusal", async (context) => {
-    const { endpoint } = await serve(context, (_, response) =>
-      response.end('{"is_success":false}'),
-    );
+  for (const body of ['{"is_success":false}', '{"is_success":"false"}']) {
+    test(`${body} with a 200 of DLI is a refusal`, async (context) => {
+      const { endpoint } = await serve(context, (_, response) => response.end(body));
 
-    const call = otcDli({ endpoint, projectId: "p1" }, TOKEN).cancelSqlJob(JOB);
+      const call = otcDli({ endpoint, projectId: "p1" }, TOKEN).cancelSqlJob(JOB);
 
-    assert.ok((await failure(call)) instanceof RefusedError);
-  });
+      assert.ok((await failure(call)) instanceof RefusedError);
+    });
+  }
+
+  for (const body of ["{}", '{"message":"","new":1}']) {
+    test(`${body} with a 200 of DLI says nothing against it`, async (context) => {
+      const { endpoint } = await serve(context, (_, response) => response.end(body));
+
+      const result = await otcDli({ endpoint, projectId: "p1" }, TOKEN).cancelSqlJob(JOB);
+
+      assert.deepEqual(result, JSON.parse(body));
+    });
+  }
 
   for (const body of ["", "<html></html>", "<Error>", CI_ERROR.replace(/<Code>.*<\/Code>/, "")]) {
     test(`${JSON.stringify(body)} with a 503 is a refusal without details`, async (context) => {
