@@ -233,7 +233,8 @@ class _Outbox:
             self._emptied.clear()
             await self._emptied.wait()
         self._outcomes.append(outcome)
-        self._filled.set()
+        if len(self._outcomes) == 1:
+            self._filled.set()
 
     async def take(self) -> list[Outcome]:
         """Take all there are, at least one; none where no more come."""
