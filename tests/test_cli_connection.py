@@ -141,8 +141,8 @@ def test_what_is_missing_or_wrong_is_told_by_its_option(
 def test_a_missing_region_names_the_variable_of_the_source_too() -> None:
     environment = {
         "HW_ACCESS_KEY": "AKIDEXAMPLE0001",
-        "HW_SECRET_KEY": "planted-5ecret",
-    }  # pragma: allowlist secret
+        "HW_SECRET_KEY": SECRET["SECRET"],
+    }
     given = ConnectionOptions()
     found = find_credential("huaweicloud-dli", given, environment)
     with pytest.raises(InvalidInputError, match="or set CALLOFF_REGION or HW_REGION_NAME"):

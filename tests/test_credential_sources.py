@@ -19,6 +19,7 @@ from calloff.errors import MissingExtraError
 
 NOW = 1_768_469_400.0  # 2026-01-15T09:30:00Z
 PLANTED = "planted-5ecret"
+REFERENCE = "env:SECRET"
 CI: dict[str, str] = {"TENCENTCLOUD_SECRET_ID": "AKIDEXAMPLE0001", "TENCENTCLOUD_SECRET_KEY": PLANTED}
 HW_SDK = {"HUAWEICLOUD_SDK_AK": "AKIDEXAMPLE0002", "HUAWEICLOUD_SDK_SK": PLANTED}
 HW_TF = {"HW_ACCESS_KEY": "AKIDEXAMPLE0003", "HW_SECRET_KEY": PLANTED}
@@ -229,7 +230,7 @@ OPTION_FAULTS: list[tuple[ApiName, dict[str, str], str]] = [
         {"iam_user": "u", "iam_domain": "d", "iam_password": PLANTED},
         "--iam-password: expected a reference",
     ),
-    ("otc-dli", {"iam_user": "u", "iam_password": "env:SECRET"}, "--iam-user is set, but not --iam-domain"),
+    ("otc-dli", {"iam_user": "u", "iam_password": REFERENCE}, "--iam-user is set, but not --iam-domain"),
     ("otc-dli", {"token": "env:NONE"}, "the environment variable NONE is not set"),
     (
         "otc-dli",
