@@ -234,12 +234,12 @@ OPTION_FAULTS: list[tuple[ApiName, dict[str, str], str]] = [
     ("otc-dli", {"token": "env:NONE"}, "the environment variable NONE is not set"),
     (
         "otc-dli",
-        {"token": "env:SECRET", "access_key": "id", "secret_key": "env:SECRET"},
+        {"token": REFERENCE, "access_key": "id", "secret_key": REFERENCE},
         "--token and --access-key give two credentials",
     ),
-    ("otc-dli", {"token": "env:SECRET", "cloud": "otc"}, "--token and --cloud otc each give a credential"),
+    ("otc-dli", {"token": REFERENCE, "cloud": "otc"}, "--token and --cloud otc each give a credential"),
     ("otc-dli", {"command": "key", "cloud": "otc"}, "--credential-command and --cloud otc each give a cred"),
-    ("tencent-ci", {"token": "env:SECRET"}, "tencent-ci takes a key pair, not a token"),
+    ("tencent-ci", {"token": REFERENCE}, "tencent-ci takes a key pair, not a token"),
 ]
 
 
