@@ -95,7 +95,7 @@ async function accepted(call: Call): Promise<otc.SqlCancelResult> {
   }
   const result: otc.SqlCancelResult = parsed(content);
   // Anything but true is a failure inside a 200; an answer without the member says nothing either way.
-  if ("is_success" in result && result.is_success !== true) {
+  if (![undefined, true].includes(result.is_success)) {
     throw new RefusedError(status, "", requestId, undefined);
   }
   return result;
