@@ -9,10 +9,12 @@ from xml.etree import ElementTree as ET
 
 import httpx
 import pytest
+from jsonschema import Draft202012Validator
 from mock_calls import Caller, Job
 from peers import reference
 
-from calloff.apis import OPERATIONS
+from calloff.apis import APIS, OPERATIONS
+from calloff.contract import read_yaml
 from calloff.mock.server import run_embedded
 
 # In the vendors' words: a state that may be cancelled, where a cancel leads, and the member that tells the state.
@@ -73,6 +75,114 @@ def told(answer: httpx.Response) -> dict[str, Any]:
     details = root.find("JobsDetail")
     members = {child.tag: child.text or "" for child in root if child.tag != "JobsDetail"}
     return members | ({} if details is None else {child.tag: child.text or "" for child in details})
+
+
+# ------------------------------------------------------------------ held to their documents
+
+DOCUMENTS: dict[str, dict[str, Any]] = {name: read_yaml(f"{name}-status.openapi.yaml") for name in APIS}
+# In the mock's provider states.
+EVERY_STATE = {
+    **dict.fromkeys(CI, ("Submitted", "Running", "Success", "Failed", "Pause", "Cancel")),
+    **dict.fromkeys(
+        ("otc-dli/cancelSqlJob", "huaweicloud-dli/cancelSqlJob"),
+        ("LAUNCHING", "RUNNING", "SCALING", "FINISHED", "FAILED", "CANCELLED"),
+    ),
+    "otc-dli/cancelBatchJob": ("starting", "running", "recovering", "success", "dead"),
+}
+
+
+def followed(document: dict[str, Any], node: Any) -> Any:
+    while "$ref" in node:
+        found: Any = document
+        for part in node["$ref"].removeprefix("#/").split("/"):
+            found = found[part]
+        node = found
+    return node
+
+
+def from_xml(document: dict[str, Any], schema: Any, element: ET.Element) -> Any:
+    """Read an element as a schema says: without a wrapper each item of an array is an element of that name."""
+    schema = followed(document, schema)
+    if schema["type"] != "object":
+        assert len(element) == 0, f"{element.tag} has elements"
+        return element.text or ""
+    read: dict[str, Any] = {}
+    for child in element:
+        node = followed(document, schema["properties"].get(child.tag, {"type": "string"}))
+        if node["type"] == "array":
+            read.setdefault(child.tag, []).append(from_xml(document, node["items"], child))
+        else:
+            assert child.tag not in read, f"{child.tag} is there twice"
+            read[child.tag] = from_xml(document, node, child)
+    return read
+
+
+def undocumented(document: dict[str, Any], schema: Any, value: Any) -> set[str]:
+    """Name the members of a value that its schema does not, however deep."""
+    schema = followed(document, schema)
+    if isinstance(value, list):
+        return {name for item in value for name in undocumented(document, schema["items"], item)}
+    if not isinstance(value, dict):
+        return set()
+    known = schema.get("properties", {})
+    deeper = (undocumented(document, known[name], item) for name, item in value.items() if name in known)
+    return set(value).difference(known).union(*deeper)
+
+
+def hold(operation: str, answer: httpx.Response) -> None:
+    """Hold an answer of a status call to its document: status, headers, type and body."""
+    document = DOCUMENTS[operation.split("/", maxsplit=1)[0]]
+    call = document["paths"][OPERATIONS[operation].status.path]["get"]
+    assert call["operationId"] == STATUS_CALLS[operation]
+    response = followed(document, call["responses"][str(answer.status_code)])
+    for name, header in response.get("headers", {}).items():
+        rule = followed(document, header)
+        if name.lower() in answer.headers:
+            Draft202012Validator({**rule["schema"], "components": document["components"]}).validate(
+                int(answer.headers[name])
+                if followed(document, rule["schema"]).get("type") == "integer"
+                else answer.headers[name]
+            )
+        else:
+            assert not rule.get("required"), name
+    schema = response["content"][answer.headers["content-type"]]["schema"]
+    if answer.headers["content-type"] == "application/json":
+        value = answer.json()
+    else:
+        root = ET.fromstring(answer.content)  # noqa: S314 - written by the server under test
+        assert root.tag == followed(document, schema)["xml"]["name"]
+        value = from_xml(document, schema, root)
+    Draft202012Validator({**schema, "components": document["components"]}).validate(value)
+    branches = followed(document, schema)
+    choices = branches.get("oneOf") or branches.get("anyOf") or [schema]
+    assert set() in [undocumented(document, choice, value) for choice in choices]
+
+
+@every_operation
+def test_every_state_is_told_as_the_document_says(caller: Caller, operation: str) -> None:
+    for state in EVERY_STATE[operation]:
+        answer = caller.read(job(caller, operation, state))
+        assert state_in(answer) == state
+        hold(operation, answer)
+
+
+@every_operation
+def test_what_is_not_told_is_refused_as_the_document_says(caller: Caller, operation: str) -> None:
+    name, status = operation.split("/", maxsplit=1)[0], OPERATIONS[operation].status
+    one = job(caller, operation)
+    path = status.path.format_map(one.parameters)
+    bare = caller.client.get(caller.place(operation)["base_url"] + path)
+    foreign = job(caller, operation, owner="other")
+    answers = [
+        bare,
+        caller.read(made_up(caller, operation)),
+        caller.read(made_up(caller, operation, "a" * 65)),
+        *([caller.read(foreign)] if name != "tencent-ci" else []),
+    ]
+
+    assert bare.status_code == 401
+    for answer in answers:
+        hold(operation, answer)
 
 
 def state_in(answer: httpx.Response) -> str:
