@@ -7,8 +7,9 @@ pattern, so the request that leaves is the request that was meant. Nothing here 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from ipaddress import ip_address
 
 from calloff.apis import Api, ApiName, Operation, StatusCall
@@ -124,9 +125,14 @@ def checked(name: str, value: str, pattern: str) -> str:
     """Return ``value`` if ``pattern`` matches all of it; raise InvalidInputError otherwise."""
     if not isinstance(value, str):
         raise InvalidInputError(f"{name} must be text that matches {pattern}; got {type(value).__name__}")
-    if not re.fullmatch(pattern, value):
+    if not _matcher(pattern)(value):
         raise InvalidInputError(f"{name} must match {pattern} as a whole; got {_shown(value)}")
     return value
+
+
+@cache
+def _matcher(pattern: str) -> Callable[[str], re.Match[str] | None]:
+    return re.compile(pattern).fullmatch
 
 
 def prepare(

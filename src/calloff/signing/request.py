@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from urllib.parse import quote, unquote_to_bytes
 
 _UNRESERVED = re.compile(r"[A-Za-z0-9_.~-]*").fullmatch
+_PLAIN = re.compile(r"[A-Za-z0-9_.~/-]*").fullmatch
 _HEX_DIGITS = frozenset("0123456789abcdefABCDEF")
 
 
@@ -52,6 +53,11 @@ def split_target(target: str) -> tuple[str, str]:
         raise ValueError("the request target must hold neither a space nor a fragment; write %20 and %23")
     path, _, query = target.partition("?")
     return path, query
+
+
+def is_plain(path: str) -> bool:
+    """Tell whether a path is the same percent-encoded or not: slashes, and what is never encoded."""
+    return _PLAIN(path) is not None
 
 
 def percent_encode(text: str) -> str:
@@ -97,17 +103,19 @@ def select_headers(request: SignableRequest, names: Iterable[str]) -> list[tuple
         told = f"there {count} times" if count else "absent"
         raise ValueError(f"header {name!r} is to be signed and must be in the request once; it is {told}")
     found.sort()
-    return [(name, _checked_value(name, value)) for name, value in found]
+    for name, value in found:
+        if not (value.isascii() and value.isprintable()):
+            _check_value(name, value)
+    return [(name, value.strip(" \t")) for name, value in found]
 
 
-def _checked_value(name: str, value: str) -> str:
+def _check_value(name: str, value: str) -> None:
     if "\n" in value or "\r" in value or "\0" in value:
         raise ValueError(f"the value of header {name!r} must hold no line break and no NUL")
     if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
         raise ValueError(
             f"the value of header {name!r} must be text that UTF-8 can write, without lone surrogates"
         )
-    return value.strip(" \t")
 
 
 def checked_key(secret_key: str) -> bytes:

@@ -16,6 +16,7 @@ from calloff.signing.request import (
     checked_key,
     checked_key_id,
     checked_method,
+    is_plain,
     percent_decode,
     percent_encode,
     query_parameters,
@@ -46,7 +47,9 @@ def canonical_request(request: SignableRequest, *, signed_headers: Sequence[str]
 def _canonical_request(request: SignableRequest, headers: Sequence[tuple[str, str]]) -> str:
     path, query = split_target(request.target)
     # The path is decoded as a whole, so an escaped slash becomes a real one: so does the official Python SDK.
-    uri = "/".join([percent_encode(segment) for segment in percent_decode(path).split("/")])
+    uri = path
+    if not is_plain(path):
+        uri = "/".join([percent_encode(segment) for segment in percent_decode(path).split("/")])
     if not uri.endswith("/"):
         uri += "/"
     # Sorted before they are encoded, as every official signer does.
@@ -88,9 +91,9 @@ def signature(secret_key: str, string_to_sign: str) -> str:
 
 def authorization(*, access_key: str, signed_headers: Sequence[str], signature: str) -> str:
     """Write the Authorization value."""
-    names = ";".join(sorted({name.lower() for name in signed_headers}))
+    names = sorted({name.lower() for name in signed_headers})
     key_id = checked_key_id(access_key, delimiter=",")
-    return f"{ALGORITHM} Access={key_id}, SignedHeaders={names}, Signature={signature}"
+    return f"{ALGORITHM} Access={key_id}, SignedHeaders={';'.join(names)}, Signature={signature}"
 
 
 def sign(
