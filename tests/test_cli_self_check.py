@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -194,6 +195,38 @@ def test_a_report_that_cannot_be_written_is_told_and_kept_elsewhere(
         f"all of it is in {saved}\n"
     )
     assert {path.name for path in saved.iterdir()} == {"self-check.json", "self-check.md"}
+
+
+def test_ctrl_c_while_the_processes_begin_is_no_traceback(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(f"""
+import signal; signal.signal(signal.SIGINT, signal.default_int_handler)
+from pathlib import Path
+from rich.console import Console
+from calloff.cli.self_check import self_check
+from calloff.cli.self_check.trials import Suspect
+if __name__ == "__main__":
+    print("begun")
+    trials = [Suspect("dli-unsigned-accepted", "dli-auth-missing", ({SQL!r},))] * 2000
+    raise SystemExit(self_check(
+        Console(soft_wrap=True), full=False, workers=2, report_dir=Path({str(tmp_path)!r}), trials=trials
+    ))
+""")
+    with subprocess.Popen(
+        [sys.executable, "-u", str(program)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begun\n"
+        while not Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()[1:]:
+            pass
+        os.killpg(process.pid, signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+
+    assert (process.returncode, errors) == (3, "")
 
 
 def test_ctrl_c_ends_it_with_what_is_known(tmp_path: Path) -> None:

@@ -223,6 +223,41 @@ def test_what_is_no_report_cannot_be_compared(tmp_path: Path) -> None:
     assert "old.json" in str(result.exception)
 
 
+@pytest.mark.parametrize("layers", [["fuzz"], ["model", "fuzz"]])
+def test_a_budget_that_holds_nothing_of_the_layers_is_wrong_usage(
+    mock: MockServer, tmp_path: Path, layers: list[str]
+) -> None:
+    chosen = [part for layer in layers for part in ("--layer", layer)]
+    result = verify(tmp_path, *at(mock), *chosen, "--budget", "quick")
+
+    assert isinstance(result.exception, CalloffError)
+    assert str(result.exception) == (
+        f"the quick budget holds no check of {' and '.join(layers)}; give a wider --budget or another --layer"
+    )
+
+
+def test_a_server_that_supplies_jobs_and_fails_at_every_cancel_does_not_conform(tmp_path: Path) -> None:
+    with FakeTarget(script=lambda *_: Reply(500, b"<p>", (("Content-Type", "text/html"),))) as fake:
+        result = verify(tmp_path, *against(fake, "--layer", "table"))
+
+    assert result.exit_code == 1
+    verdicts = {row["requirement"]: row["verdict"] for row in report_of(tmp_path)["results"]}
+    assert {verdicts[name] for name in ("cancel-accepted", "no-server-fault", "dli-error-is-json")} == {
+        "violated"
+    }
+
+
+def test_one_that_supplies_none_is_told_what_it_answers(tmp_path: Path) -> None:
+    given = ("--project-id", PROJECT, "--timeout", "5", *ONE)
+    with FakeTarget(script=lambda *_: Reply(500, b"<p>", (("Content-Type", "text/html"),))) as fake:
+        result = verify(
+            tmp_path, "--api", "otc-dli", "--base-url", fake.url, *given, env={"CALLOFF_TOKEN": "made-up"}
+        )
+
+    assert result.exit_code == 3
+    assert "expected JSON with error_code, got 500 text/html" in report_of(tmp_path)["stopped"]
+
+
 def test_a_budget_of_requests_is_kept_and_told(mock: MockServer, tmp_path: Path) -> None:
     mock.journal.clear()
     result = verify(tmp_path, *at(mock, *ONE, "--max-requests", "30"))
@@ -255,8 +290,8 @@ def test_a_live_run_says_first_what_it_will_send_and_cancel(mock: MockServer, tm
     said = result.stdout.splitlines()
 
     assert said[0].endswith("at most 1000 a second.")
-    assert said[1] == "1 jobs may be cancelled."
-    assert said[2] == "They are: 6d2146a0-c2d5-41bd-8ca0-ca9694ada992"
+    assert said[1] == "1 job may be cancelled."
+    assert said[2] == "It is: 6d2146a0-c2d5-41bd-8ca0-ca9694ada992"
     sent = [entry.target for entry in mock.journal.entries()]
     assert any(target.endswith("6d2146a0-c2d5-41bd-8ca0-ca9694ada992") for target in sent)
 

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from fake_target import PROJECT, SECRET_KEY, TOKEN, FakeTarget, Reply, Seen, refusal
+from fake_target import OTHER_PROJECT, PROJECT, SECRET_KEY, TOKEN, FakeTarget, Reply, Seen, refusal
 
 from calloff.apis import OPERATIONS
 from calloff.contract import load_catalogue
@@ -123,6 +123,31 @@ def test_cancels_at_the_same_time_go_round_no_guard() -> None:
         session.target.close()
 
     assert sum("Access=KEYID" in request.header("Authorization") for request in fake.seen) == 3
+
+
+@pytest.mark.parametrize("workers", [1, 8])
+def test_right_signatures_of_another_owner_that_are_no_good_count_under_each_minted_key(workers: int) -> None:
+    minted: list[str] = []
+
+    class WithOthers(FakeTarget):
+        def abilities(self) -> dict[str, Any]:
+            return super().abilities() | {"credentials": ["good", "token", "other-owner"]}
+
+        def credentials(self, kind: str) -> dict[str, str]:
+            if kind != "other-owner":
+                return super().credentials(kind)
+            minted.append(f"OTHER{len(minted)}")
+            return {"access_key": minted[-1], "secret_key": SECRET_KEY, "project_id": OTHER_PROJECT}
+
+    with WithOthers() as fake:
+        run = Run(load_catalogue(), layers=["table", "model"], operations=[SQL], workers=workers)
+        run.verify([fake.target()])
+
+    used = [
+        sum(f"Access={key}," in request.header("Authorization") for request in fake.seen) for key in minted
+    ]
+    assert len(minted) > 1
+    assert max(used) == 3
 
 
 def test_a_way_to_sign_that_is_refused_takes_no_room_from_the_others() -> None:

@@ -81,6 +81,8 @@ def test_a_live_run_sends_what_its_rehearsal_lists_and_touches_no_job_but_those_
     assert set(cancelled) <= {job_id for state in STATES.cancellable for job_id in given[state]}
     assert len(cancelled) == sum(request.cancels for request in listed) == outcome.accepted
 
+    assert not any("%0D%0A" in request.url for request in listed)
+
     # The state of a given job is asked for by the vendor's own call, that of one that stands by as well.
     read = {entry.target.split("/")[-2] for entry in seen if entry.operation == "getSqlJobStatus"}
     assert read

@@ -200,14 +200,14 @@ def _hold_acceptance(cell: Cell, probe: Probe, answer: Answer) -> None:
         probe.hold("cancel-accepted")
         probe.hold(cell.requirement)
         if not answer.accepted:
-            probe.violate(cell.requirement, expected, answer.summary, answer.exchange)
+            probe.violate(cell.requirement, expected, answer.summary, answer.exchange, "acceptance")
         return
     # Such a refusal is about the way to authenticate where the same cancel is accepted in another way. With ids of a
     # file that is not tried: a run sends no cancel of a given job that its rehearsal does not list.
     other = _another_way(cell, probe) if probe.target.reads_state else None
     if other is not None and other.accepted:
         received = f"{answer.summary}, while another way to authenticate is accepted"
-        probe.violate(cell.requirement, expected, received, answer.exchange)
+        probe.violate(cell.requirement, expected, received, answer.exchange, "acceptance")
         return
     probe.violate("cancel-accepted", expected, answer.summary, answer.exchange)
     if cell.requirement != "cancel-accepted":
@@ -271,7 +271,7 @@ def _hold_effect(cell: Cell, probe: Probe, answer: Answer, job: Job) -> None:
         if after == cancelled:
             expected = f"the job as it was, {cell.subject.state}"
             received = f"{answer.summary}, then state {after}"
-            probe.violate(requirement, expected, received, answer.exchange)
+            probe.violate(requirement, expected, received, answer.exchange, "state")
 
 
 def _hold_success_flag(cell: Cell, probe: Probe, answer: Answer, job: Job) -> None:

@@ -15,7 +15,7 @@ from calloff.verify import fuzz, fuzz_source, preflight, selection
 from calloff.verify.cell_run import name_as_unknown
 from calloff.verify.checks import BUDGETS, LAYERS, Budget, Check, Layer, checks, rule_requirements, run_check
 from calloff.verify.expectations import excused
-from calloff.verify.outcome import Outcome
+from calloff.verify.outcome import Outcome, Violation
 from calloff.verify.rehearsal import PlannedRequest, RehearsedSession, rehearsed
 from calloff.verify.session import Session
 from calloff.verify.target import TargetError
@@ -46,7 +46,7 @@ _log = logging.getLogger(__name__)
 
 CONFORMS, VIOLATED, NOT_VERIFIED = 0, 1, 3  # 2 is wrong usage, which the command line tells
 
-_NOT_LIVE = "left out of the live profile, which only sends cancels of given and of made-up jobs"
+_NOT_LIVE = "left out of the live profile: only cancels of given and of made-up jobs are sent, no id with a line break"
 
 
 @dataclass
@@ -284,4 +284,13 @@ class Run:
         """Tell whether anything was; a whole run in which nothing was ever accepted verified nothing."""
         if self.only or self.case is not None:
             return any(outcome.exercised for outcome in self.outcomes.values())
-        return any(outcome.accepted for outcome in self.outcomes.values())
+        return any(
+            outcome.accepted or any(_is_fault(violation) for violation in outcome.violations)
+            for outcome in self.outcomes.values()
+        )
+
+
+def _is_fault(violation: Violation) -> bool:
+    """Tell whether a right cancel of a job that was supplied failed by the server's own fault, whoever asks."""
+    response = violation.exchange.response if violation.exchange else None
+    return violation.requirement == "cancel-accepted" and response is not None and response.status == 500

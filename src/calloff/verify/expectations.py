@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from datetime import date, datetime
 from fnmatch import fnmatchcase
@@ -11,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 from calloff.apis import OPERATIONS
 from calloff.contract import load_catalogue
 from calloff.errors import InvalidInputError
+from calloff.verify.given_file import read_toml
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+OPTION = "--expectations"
 _MEMBERS = ("requirement", "operation", "reason", "expires")
 _EXAMPLE = (
     '[[known-failure]] with requirement = "…", operation = "…" (optional), reason = "…", expires = 2030-01-31'
@@ -67,14 +68,7 @@ def load(path: Path) -> tuple[Expectation, ...]:
         InvalidInputError: no such file, no TOML, or a table that names no requirement of the catalogue, has no reason
             or no day.
     """
-    try:
-        content = tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        msg = f"cannot read the known failures in {path}: {error.strerror}"
-        raise InvalidInputError(msg) from error
-    except ValueError as error:  # also text that is no UTF-8
-        msg = f"{path} is no TOML file: {error}"
-        raise InvalidInputError(msg) from error
+    content = read_toml(path, OPTION, may_be_empty=True)
     rows = content.get("known-failure", [])
     if set(content) - {"known-failure"} or not isinstance(rows, list):
         msg = f"{path}: expected only tables {_EXAMPLE}; got {', '.join(sorted(content))}"

@@ -299,5 +299,5 @@ class _Fuzzer:
         if (after == self.states.cancelled) != cancelled:
             expected = f"{'' if cancelled else 'not '}state {self.states.cancelled}"
             self.probe.violate(
-                requirement, expected, f"{answer.summary}, then state {after}", answer.exchange
+                requirement, expected, f"{answer.summary}, then state {after}", answer.exchange, "state"
             )

@@ -15,8 +15,11 @@ if TYPE_CHECKING:
 LARGEST = 1 << 20
 
 
-def read_toml(path: Path, option: str) -> dict[str, Any]:
-    """Return what the TOML file *path* says; raise InvalidInputError, which quotes no value, where it is none."""
+def read_toml(path: Path, option: str, *, may_be_empty: bool = False) -> dict[str, Any]:
+    """Return what the TOML file *path* says; raise InvalidInputError, which quotes no value, where it is none.
+
+    One that says nothing is refused as well, unless it *may be empty*.
+    """
     content = read_bytes(path, option, LARGEST)
     # Raised outside the handlers: their errors carry the whole content, which may hold a secret by mistake.
     problem = ""
@@ -28,7 +31,7 @@ def read_toml(path: Path, option: str) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         place = re.search(r"\(at [^()]*\)$", str(error))
         problem = f"not TOML {place[0]}" if place else "not TOML"
-    if not problem and not tables:
+    if not (problem or tables or may_be_empty):
         problem = "it is empty"
     if problem:
         raise InvalidInputError(f"{option}: {str(path)!r}: {problem}")

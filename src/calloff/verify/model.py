@@ -26,6 +26,7 @@ from calloff.verify.shapes import FINAL_REQUIREMENT, JOB_STATES
 from calloff.verify.target import CannotSupplyError, Job
 
 if TYPE_CHECKING:
+    from calloff.verify.outcome import Gravity
     from calloff.verify.recipes import Recipe
     from calloff.verify.session import Probe
 
@@ -41,12 +42,15 @@ REQUIREMENTS = (
 class DisagreementError(AssertionError):
     """The server and the model disagree; stops the walk so that it can be shortened."""
 
-    def __init__(self, requirement: str, expected: str, received: str, exchange: Exchange) -> None:
+    def __init__(
+        self, requirement: str, expected: str, received: str, exchange: Exchange, gravity: Gravity | None
+    ) -> None:
         super().__init__(f"{requirement}: expected {expected}, got {received}")
         self.requirement = requirement
         self.expected = expected
         self.received = received
         self.exchange = exchange
+        self.gravity = gravity
 
 
 def walk(probe: Probe, *, seed: int, walks: int, steps: int) -> None:
@@ -155,7 +159,8 @@ def walk(probe: Probe, *, seed: int, walks: int, steps: int) -> None:
             with escape.inside():
                 after = probe.target.state(probe.operation, job_id)
             if (after == states.cancelled) != (expected == states.cancelled):
-                self.disagree(requirement, f"a job in {expected} as it was", f"job {job_id} in {after}")
+                wanted = f"a job in {expected} as it was"
+                self.disagree(requirement, wanted, f"job {job_id} in {after}", "state")
 
         def send(self, job: Job, recipe: Recipe) -> Any:
             with escape.inside():
@@ -163,11 +168,13 @@ def walk(probe: Probe, *, seed: int, walks: int, steps: int) -> None:
             self.exchange = answer.exchange
             return answer
 
-        def disagree(self, requirement: str, expected: str, received: str) -> None:
+        def disagree(
+            self, requirement: str, expected: str, received: str, gravity: Gravity | None = None
+        ) -> None:
             self.disagreed = True
             assume(self.exchange is not None)
             assert self.exchange is not None  # noqa: S101 - assume() above ended the walk otherwise
-            error = DisagreementError(requirement, expected, received, self.exchange)
+            error = DisagreementError(requirement, expected, received, self.exchange, gravity)
             last[:] = [error]
             broken.add(requirement)
             raise error
@@ -191,7 +198,7 @@ def walk(probe: Probe, *, seed: int, walks: int, steps: int) -> None:
     for requirement in sorted(met - broken):
         probe.hold(requirement)
     for error in last:
-        probe.violate(error.requirement, error.expected, error.received, error.exchange)
+        probe.violate(error.requirement, error.expected, error.received, error.exchange, error.gravity)
 
 
 def _available(probe: Probe) -> list[Recipe]:

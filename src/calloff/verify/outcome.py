@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from calloff.verify.wire import Request, Response
 
+# A job not as it must be, a wrong acceptance or refusal, text that must not be seen, a wrong status, a wrong form.
+Gravity = Literal["state", "acceptance", "leak", "status", "form"]
 CUT = "\N{HORIZONTAL ELLIPSIS}"
 _SHOWN = 300
 _KEPT_BYTES = 3900  # less than a report shows, so that it cuts nothing more
@@ -45,7 +47,7 @@ def _cut_body(body: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One requirement that one exchange broke."""
+    """One requirement that one exchange broke; *gravity* says how, where the requirement alone does not."""
 
     requirement: str
     operation: str
@@ -54,6 +56,7 @@ class Violation:
     expected: str
     received: str
     exchange: Exchange | None = None
+    gravity: Gravity | None = None
 
     @property
     def case_id(self) -> str:

@@ -308,8 +308,13 @@ def _try_ways(found: Examination, session: Session, bare: Response | None) -> No
         found.problem = (
             f"the server refused the credentials in every way ({ways}); check them, and the project"
         )
-    elif all(way.verdict == "unclear" for way in tried) and not found.formed:
+    elif all(way.verdict == "unclear" for way in tried) and not (found.formed or _fails(found)):
         found.problem = _no_such_server(found)
+
+
+def _fails(found: Examination) -> bool:
+    """Tell whether the server that supplies the jobs answers nothing but 500, which is wrong in whatever form."""
+    return found.target.reads_state and any(found.states.values()) and found.heard.startswith("500")
 
 
 def _no_such_server(found: Examination) -> str:

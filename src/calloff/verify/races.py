@@ -102,13 +102,15 @@ def cancel_at_the_same_time(probe: Probe) -> None:
                 exchange = answers[0].exchange
                 received = " and ".join(answer.summary for answer in answers)
                 if not any(answer.accepted for answer in answers):
-                    probe.violate("concurrent-cancels-agree", "one of the two accepted", received, exchange)
+                    expected = "one of the two accepted"
+                    probe.violate("concurrent-cancels-agree", expected, received, exchange, "acceptance")
                 if any(answer.response.status >= 500 for answer in answers):
                     probe.violate("concurrent-cancels-agree", "no 5xx", received, exchange)
                 after = probe.settled_state(job.job_id)
                 if after != states.cancelled:
                     wanted = f"state {states.cancelled} within {target.settle:g} s"
-                    probe.violate("concurrent-cancels-agree", wanted, f"{received}, then {after}", exchange)
+                    received = f"{received}, then {after}"
+                    probe.violate("concurrent-cancels-agree", wanted, received, exchange, "state")
                     return
     finally:
         for wire in wires:

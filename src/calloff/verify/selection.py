@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from calloff.contract import Catalogue
-    from calloff.verify.checks import Check
+    from calloff.verify.checks import Budget, Check, Layer
 
 LEVELS = ("MUST", "SHOULD")
 EVERY_ANSWER = "every answer"
@@ -80,6 +80,14 @@ def check_operations(names: Sequence[str], apis: Sequence[str] = ()) -> None:
     for name in names:
         if name not in known:
             raise _unknown("operation", name, known, "")
+
+
+def check_budget(budget: Budget, layers: Sequence[Layer]) -> None:
+    """Raise InvalidInputError where *budget* leaves out everything of *layers*."""
+    if not any(checks(operation, layers, budget=budget) for operation in OPERATIONS.values()):
+        named = " and ".join(layers)
+        msg = f"the {budget} budget holds no check of {named}; give a wider --budget or another --layer"
+        raise InvalidInputError(msg)
 
 
 def proves(check: Check, requirements: frozenset[str] | None) -> bool:

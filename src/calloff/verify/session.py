@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from calloff.apis import Operation
     from calloff.contract import Catalogue
+    from calloff.verify.outcome import Gravity
     from calloff.verify.strict_wire import StrictWire
     from calloff.verify.target import Target
 
@@ -169,16 +170,23 @@ class Probe:
             self.outcome.exercised[requirement, self.operation.key] += 1
 
     def violate(
-        self, requirement: str, expected: str, received: str, exchange: Exchange | None = None
+        self,
+        requirement: str,
+        expected: str,
+        received: str,
+        exchange: Exchange | None = None,
+        gravity: Gravity | None = None,
     ) -> None:
-        """Note that *requirement* was broken."""
+        """Note that *requirement* was broken; *gravity* says how, where the requirement alone does not."""
         if requirement == "cancel-takes-effect":
             self.session.unsettled.add(self.operation.key)
         self.hold(requirement)
         if self.notes(requirement):
             kept = exchange and exchange.shortened()
             self.outcome.violations.append(
-                Violation(requirement, self.operation.key, self.layer, self.case, expected, received, kept)
+                Violation(
+                    requirement, self.operation.key, self.layer, self.case, expected, received, kept, gravity
+                )
             )
 
     def skip(self, requirement: str, reason: str) -> None:
@@ -337,31 +345,36 @@ class Probe:
         self, request: Request, recipe: Recipe, other_target: str, sending: Callable[[Request], Answer]
     ) -> Answer:
         guard, kind = self.target.guard, recipe.credentials
-        key_id = self.target.credentials(kind).key_id
-        built = self._build(request, recipe, other_target)
-        if not _names(built, key_id):
-            return sending(built)
-        with guard.good(key_id):
-            if guard.row(key_id) >= MAX_FAILURES_IN_A_ROW and self._good_recipe(kind) is not None:
-                self._clear_row(kind, key_id)
-                built = self._build(request, recipe, other_target)
-            return self._send_good(built, recipe, key_id, sending)
+        while True:
+            key_id = self.target.credentials(kind).key_id
+            built = self._build(request, recipe, other_target)
+            if not _names(built, key_id):
+                return sending(built)
+            with guard.good(key_id):
+                if guard.row(key_id) < MAX_FAILURES_IN_A_ROW:
+                    return self._send_good(built, recipe, key_id, sending)
+                if self._good_recipe(kind) is not None:
+                    self._clear_row(kind, key_id)
+                    built = self._build(request, recipe, other_target)
+                    return self._send_good(built, recipe, key_id, sending)
+            # Another thread may have taken another key meanwhile.
+            if self.target.credentials(kind).key_id == key_id:
+                self._make_room(kind, key_id)
 
     def _send_good(
         self, built: Request, recipe: Recipe, key_id: str, sending: Callable[[Request], Answer]
     ) -> Answer:
         mark = self.target.guard.mark(key_id)
         answer = sending(built)
-        if recipe.accepted:
-            # A right signature over what another owner holds counts neither way, a refused one is a failure itself.
-            if answer.response.status == 401:
-                self.target.guard.refuse(key_id)
-                if self.target.guard.good_are_refused(key_id):
-                    # The last one under this key: that none was accepted shows here or nowhere.
-                    expected = f"a right credential accepted, at least once in {MAX_FAILURES_IN_A_ROW} times"
-                    self.violate(recipe.requirement, expected, answer.summary, answer.exchange)
-            else:
-                self.target.guard.clear(key_id, mark)
+        # A right signature over what another owner holds counts neither way, one that is no good is a failure itself.
+        if answer.response.status == 401:
+            self.target.guard.refuse(key_id)
+            if recipe.accepted and self.target.guard.good_are_refused(key_id):
+                # The last one under this key: that none was accepted shows here or nowhere.
+                expected = f"a right credential accepted, at least once in {MAX_FAILURES_IN_A_ROW} times"
+                self.violate(recipe.requirement, expected, answer.summary, answer.exchange, "acceptance")
+        elif recipe.accepted or answer.response.status == 200:
+            self.target.guard.clear(key_id, mark)
         return answer
 
     def _make_room(self, kind: str, key_id: str) -> None:

@@ -66,6 +66,7 @@ def unknown_id(operation: Operation, random: Random) -> str:
     return str(uuid.UUID(int=number, version=4))
 
 
+LINE_BREAK = "with a line break"
 # What breaks the documented pattern of an id, by name: each makes a malformed id of a well-formed one.
 _MALFORMED: Mapping[str, Callable[[str], str]] = {
     "too long": lambda _: "a" * 65,
@@ -75,7 +76,7 @@ _MALFORMED: Mapping[str, Callable[[str], str]] = {
     "with a NUL": lambda well_formed: well_formed[:-1] + "\0",
     "beyond the first plane of Unicode": lambda _: "\N{GRINNING FACE}" * 8,
     "thousands of letters long": lambda _: "a" * 4000,
-    "with a line break": lambda well_formed: f"{well_formed}\r\n{INJECTED_HEADER}: yes",
+    LINE_BREAK: lambda well_formed: f"{well_formed}\r\n{INJECTED_HEADER}: yes",
     "no UUID": lambda _: "a" * 36,
 }
 

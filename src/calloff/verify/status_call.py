@@ -94,7 +94,8 @@ def _recipe_of_the_other(probe: Probe) -> Recipe:
                 except CannotSupplyError as error:
                     reasons.append(str(error))
                     break
-                return replace(recipe, credentials=theirs)
+                # That theirs are good is not known: a refusal shows nothing of the server.
+                return replace(recipe, credentials=theirs, accepted=None)
     msg = f"a job of another owner cannot be asked for: {'; '.join(reasons)}"
     raise CannotSupplyError(msg)
 

@@ -117,7 +117,8 @@ def _run_in_processes(
     others = {child.pid for child in multiprocessing.active_children()}
     pool = ProcessPoolExecutor(processes, context, initializer=_leave_ctrl_c_to_the_parent)
     try:
-        futures = {pool.submit(run_trial, trial): index for index, trial in enumerate(trials)}
+        with _ctrl_c_held_back():
+            futures = {pool.submit(run_trial, trial): index for index, trial in enumerate(trials)}
         for future in as_completed(futures):
             note(futures[future], future.result())
     except BaseException:
@@ -128,6 +129,22 @@ def _run_in_processes(
         raise
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _ctrl_c_held_back() -> Iterator[None]:
+    """Let what is started inside begin its life with Ctrl-C blocked; one pressed meanwhile comes afterwards.
+
+    A child is told to leave it alone only once it has imported everything, which takes a second.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _leave_ctrl_c_to_the_parent() -> None:

@@ -108,11 +108,15 @@ def show_plan(planned: Sequence[PlannedRequest], found: Sequence[Target], consol
     jobs = list(dict.fromkeys(request.job for request in planned if request.cancels))
     where = ", ".join(target.authority for target in found)
     rate = f", at most {found[0].pace.rate:g} a second" if found[0].pace.rate else ""
-    console.print(Text(f"{len(planned)} requests at most to {where}{rate}."))
-    console.print(Text(f"{len(jobs)} jobs may be cancelled."))
+    console.print(Text(f"{_counted(len(planned), 'request')} at most to {where}{rate}."))
+    console.print(Text(f"{_counted(len(jobs), 'job')} may be cancelled."))
     # A placeholder stands for a job that the provider states would supply.
     if given := [job for job in jobs if not job.startswith("{")]:
-        console.print(Text(f"They are: {', '.join(given)}"))
+        console.print(Text(f"{'They are' if len(given) > 1 else 'It is'}: {', '.join(given)}"))
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def compare_with_last(opts: Options) -> int:

@@ -74,10 +74,13 @@ def new_run(opts: Options) -> Run:
     from calloff.verify.engine import LAYERS, Run
 
     selection.check_operations(opts.operations, opts.apis)
+    layers = [layer for layer in LAYERS if not opts.layers or layer in opts.layers]
+    if opts.case is None:
+        selection.check_budget(opts.budget, layers)  # type: ignore[arg-type]
     return Run(
         load_catalogue(),
         seed=opts.seed,
-        layers=[layer for layer in LAYERS if not opts.layers or layer in opts.layers],
+        layers=layers,
         operations=opts.operations,
         only=opts.only,
         level=opts.level,

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter, defaultdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from calloff.verify.judge import RULES
-from calloff.verify.outcome import CUT
+from calloff.verify.outcome import CUT, Gravity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,13 +14,9 @@ if TYPE_CHECKING:
     from calloff.verify.outcome import Violation
     from calloff.verify.redact import Redactor
 
-# A job not as it must be, a wrong acceptance or refusal, text that must not be seen, a wrong status, a wrong form.
-GRAVITIES = ("state", "acceptance", "leak", "status", "form")
+GRAVITIES: tuple[Gravity, ...] = get_args(Gravity)
 _SHOWN_CASES = 100
 _SHOWN_CHARACTERS = 8000
-# What the checks of state say that they expected.
-_OF_STATE = re.compile(r"(not )?state |a job that stays |.*\bas it was\b")
-_OF_ACCEPTANCE = re.compile(r"\baccepted\b")
 _LEAKS = {"secrets-not-echoed", "no-internals-shown", "no-header-injection"}
 _STATUSES = {
     "status-documented",
@@ -29,24 +24,30 @@ _STATUSES = {
     "ci-error-code-has-its-status",
     "dli-error-code-has-its-status",
 }
-_FORMS = {rule.requirement for rule in RULES} - _LEAKS - _STATUSES
+_OF_REQUIREMENT: dict[str, Gravity] = {
+    **dict.fromkeys((rule.requirement for rule in RULES), "form"),
+    **dict.fromkeys(_LEAKS, "leak"),
+    **dict.fromkeys(_STATUSES, "status"),
+    "cancel-takes-effect": "state",
+    "bystander-untouched": "state",
+    "refusal-changes-nothing": "state",
+    "cancelled-stays-cancelled": "state",
+    "cancel-and-finish-agree": "state",
+    "asking-changes-nothing": "state",
+    "cancel-accepted": "acceptance",
+    "percent-encoded-letter": "acceptance",
+}
 # These see what the precise layers see, in words that are less so.
 _VAGUE_LAYERS = {"model", "fuzz"}
 
 
-def gravity(violation: Violation) -> str:
-    """Return the one of GRAVITIES that *violation* is."""
-    if _OF_STATE.match(violation.expected):
-        return "state"
-    if violation.requirement in _LEAKS:
-        return "leak"
-    if violation.requirement in _FORMS:
-        return "form"
-    if violation.requirement in _STATUSES:
-        return "status"
+def gravity(violation: Violation) -> Gravity:
+    """Return how grave *violation* is: as it says itself, as its requirement says, or by the answer."""
+    known = violation.gravity or _OF_REQUIREMENT.get(violation.requirement)
+    if known is not None:
+        return known
     response = violation.exchange.response if violation.exchange else None
-    succeeded = response is not None and 200 <= response.status < 300
-    return "acceptance" if succeeded or _OF_ACCEPTANCE.search(violation.expected) else "status"
+    return "acceptance" if response is not None and 200 <= response.status < 300 else "status"
 
 
 def grouped(violations: Sequence[Violation], redactor: Redactor) -> list[dict[str, Any]]:
