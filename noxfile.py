@@ -20,6 +20,7 @@ nox.options.sessions = [
     "tests",
     "contract_tests",
     "peers",
+    "consumers",
     "self_check",
     "build",
 ]
@@ -33,6 +34,10 @@ LOCKS = {
     "tests": ("tests", "generate", "build"),
     "types": ("types", "tests", "generate", "build"),
 }
+# Programs in other languages; each file builds and runs those of one.
+CONSUMERS = tuple(
+    f"contract_tests/consumers/test_{language}.py" for language in ("typescript", "go", "java")
+)
 COVERAGE_FLOOR = "95"
 ON_CI = bool(os.environ.get("CI"))
 
@@ -110,7 +115,8 @@ def contract_tests(session: nox.Session) -> None:
     if any(argument.startswith("--base-url") for argument in session.posargs):
         session.run("pytest", "contract_tests/test_operations.py", *session.posargs)
         return
-    options = ("--ignore", "contract_tests/peers", "-n", "2", "--dist", "worksteal", "-q")
+    others = [f"--ignore={path}" for path in ("contract_tests/peers", *CONSUMERS)]
+    options = (*others, "-n", "2", "--dist", "worksteal", "-q")
     session.run("pytest", "contract_tests", *options, *session.posargs)
 
 
@@ -120,6 +126,14 @@ def peers(session: nox.Session) -> None:
     install(session, "tests", project=True)
     # In one process, which builds each program once.
     session.run("pytest", "contract_tests/peers", "-q", "-rs", *session.posargs)
+
+
+@nox.session
+def consumers(session: nox.Session) -> None:
+    """Compile and run the programs in other languages against the mock; skipped, saying so, without toolchain."""
+    install(session, "tests", project=True)
+    present = [path for path in CONSUMERS if (ROOT / path).exists()]
+    session.run("pytest", *present, "-q", "-rs", *session.posargs)
 
 
 @nox.session
@@ -139,8 +153,9 @@ def oracles(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure side by side: the suite and plain schemathesis, the mock and Prism; needs Node.js."""
+    """Measure side by side: clients and SDKs, the suite and plain schemathesis, the mock and Prism; needs Node.js."""
     install(session, "tests", project=True)
+    session.run("python", "scripts/bench_clients.py")
     session.run("python", "scripts/bench_verify.py", *session.posargs)
     session.chdir("scripts/prism")
     session.run("npm", "ci", "--no-audit", "--no-fund", external=True)
