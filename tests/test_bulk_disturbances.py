@@ -7,8 +7,21 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from bulk_support import CANCELLED, EVERY, OPEN, OTC_BATCH, OTC_SQL, Time, cancel, client, jobs, states
+from bulk_support import (
+    CANCELLED,
+    EVERY,
+    HUAWEI_SQL,
+    OPEN,
+    OTC_BATCH,
+    OTC_SQL,
+    Time,
+    cancel,
+    client,
+    jobs,
+    states,
+)
 
+from calloff import AccessKey
 from calloff.apis import OPERATIONS
 from calloff.mock.dialects import Dialect
 from calloff.mock.disturbances import KINDS, Disturbance
@@ -256,3 +269,97 @@ def test_a_job_that_ended_meanwhile_is_told_by_its_state(
 
     assert (outcome.result, outcome.state, outcome.attempts) == (result, end, 1)
     assert outcome.reason
+
+
+def test_a_blink_of_the_service_at_the_start_stops_nothing(server: MockServer) -> None:
+    made = jobs(server, OTC_SQL, 50)
+    server.disturbances.add(Disturbance(kind="reset", operations="otc-dli/*", requests=6))
+    found = cancel(client(server, OTC_SQL), OTC_SQL, [job.id for job in made], time=Time())
+
+    assert {outcome.result for outcome in found} == {"cancelled"}
+
+
+@every_operation
+def test_half_of_the_answers_lost_leave_no_outcome_open(server: MockServer, operation: str) -> None:
+    made = jobs(server, operation, 100)
+    for kind in ("reset", "gateway", "truncate"):
+        disturb(server, operation, kind, probability=0.25)
+    found = cancel(
+        client(server, operation),
+        operation,
+        [job.id for job in made],
+        time=Time(),
+        attempts=50,
+        give_up_after=1000,
+    )
+
+    told = {outcome.job_id: outcome.result for outcome in found}
+    assert set(told.values()) <= ({"cancelled", "unknown"} if operation == OTC_BATCH else {"cancelled"})
+    assert set(states(server, made)) == {CANCELLED[operation]}
+
+
+@pytest.mark.parametrize("operation", [OTC_SQL, HUAWEI_SQL])
+def test_a_caller_without_permission_is_told_so_and_stopped(server: MockServer, operation: str) -> None:
+    api = OPERATIONS[operation].api
+    key = server.state.new_key(api, owner=server.state.owners[api][1])
+    made = jobs(server, operation, 60)
+    foreign = client(server, operation, AccessKey(key.id, key.secret.decode()))
+    found = cancel(foreign, operation, [job.id for job in made], concurrency=4, give_up_after=10)
+
+    results = [outcome.result for outcome in found]
+    assert 10 <= results.count("refused") <= 10 + 4
+    assert results.count("not-sent") == 60 - results.count("refused")
+    assert {outcome.status for outcome in found if outcome.result == "refused"} == {403}
+
+
+# --- waiting for the end of the jobs ---
+
+
+@pytest.mark.parametrize("operation", EVERY)
+def test_waiting_goes_on_until_the_state_is_final(operation: str) -> None:
+    time = Time()
+
+    def clock() -> float:
+        return 1_768_469_400.0 + time.now / 100  # a cancel takes 0.15 s of the server's time
+
+    dialect = Dialect({"ci-settle": "later", "dli-settle": "later"})
+    with run_embedded(dialect=dialect, clock=clock) as server:
+        made = jobs(server, operation, 3)
+        configured = client(server, operation, clock=clock)
+        found = cancel(
+            configured, operation, [job.id for job in made], time=time, wait=True, poll=2.0, concurrency=1
+        )
+
+    assert {(o.result, o.state, o.attempts) for o in found} == {("cancelled", CANCELLED[operation], 1)}
+    assert time.now - 1000 >= 15
+
+
+@pytest.mark.parametrize("operation", EVERY)
+def test_a_job_that_does_not_end_in_time_is_unknown_with_its_state(operation: str) -> None:
+    dialect = Dialect({"ci-settle": "later", "dli-settle": "later"})
+    with run_embedded(dialect=dialect, clock=lambda: 1_768_469_400.0) as server:
+        made, time = jobs(server, operation, 40), Time()
+        configured = client(server, operation, clock=lambda: 1_768_469_400.0)
+        ids = [job.id for job in made]
+        found = cancel(configured, operation, ids, time=time, wait=True, wait_timeout=10.0)
+
+    # Not seen to end is no failure: all 40 are cancelled though a run gives up after 20.
+    assert {(o.result, o.state, o.attempts) for o in found} == {("unknown", OPEN[operation], 1)}
+    assert {o.reason for o in found} == {"accepted, and not seen to end (not in time)"}
+
+
+def test_an_accepted_job_that_ends_otherwise_is_refused_with_its_state(server: MockServer) -> None:
+    (job,) = jobs(server, OTC_SQL, 1)
+    time = Time()
+
+    disturb(server, OPERATIONS[OTC_SQL].status.key, "gateway", requests=1)
+    original = time.sleep
+
+    async def finish(seconds: float) -> None:
+        job.put("FINISHED")
+        await original(seconds)
+
+    time.sleep = finish  # type: ignore[method-assign]
+    (outcome,) = cancel(client(server, OTC_SQL), OTC_SQL, [job.id], time=time, wait=True)
+
+    assert (outcome.result, outcome.state, outcome.status) == ("refused", "FINISHED", 200)

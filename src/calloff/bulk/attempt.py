@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from calloff.bulk.outcome import Outcome, Result
-from calloff.bulk.retries import LONGEST_PAUSE, PendingError, Step, step_after
+from calloff.bulk.retries import FIRST_WAIT, LONGEST_PAUSE, PendingError, Step, step_after
 from calloff.errors import (
     ApiError,
     CalloffError,
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from calloff.bulk.exchange import Exchange
     from calloff.bulk.pace import Halt, Pace
     from calloff.bulk.retries import Policy
+    from calloff.bulk.tally import Tally
 
 # The states that say that a job was cancelled. A Spark batch has none: it is dead, whatever it died of.
 CANCELLED = frozenset({"Cancel", "CANCELLED"})
@@ -57,7 +58,7 @@ class _Trial:
 class Canceller:
     """Cancels one id after another, any number at a time; see the table in ``calloff.bulk.retries``.
 
-    ``clock`` is a monotonic one, in seconds; ``count_failure`` is told of each failure of a request.
+    ``clock`` is a monotonic one, in seconds.
     """
 
     def __init__(
@@ -70,7 +71,7 @@ class Canceller:
         halt: Halt,
         clock: Callable[[], float],
         waiting: Waiting | None,
-        count_failure: Callable[[CalloffError], None],
+        tally: Tally,
     ) -> None:
         self._key = operation.key
         self._parameter, self._pattern = (
@@ -78,7 +79,7 @@ class Canceller:
             operation.patterns[operation.job_parameter],
         )
         self._exchange, self._policy, self._pace, self._halt = exchange, policy, pace, halt
-        self._clock, self._waiting, self._count_failure = clock, waiting, count_failure
+        self._clock, self._waiting, self._tally = clock, waiting, tally
 
     async def cancel(self, job_id: str) -> Outcome:
         """Cancel a job that nobody is known to have tried to cancel."""
@@ -132,7 +133,7 @@ class Canceller:
                 trial.error = state
                 if step_after(state) in (Step.END, Step.KEY, Step.HALT):
                     return self._unknown(trial, f"its state cannot be read: {state}")
-                self._count_failure(state)
+                self._tally.request_failed(state)
                 raise PendingError(self._asked(state))
         found = await self._exchange.cancel(trial.job_id)
         if isinstance(found, str):
@@ -150,9 +151,8 @@ class Canceller:
         if step in (Step.END, Step.KEY):
             return self._unknown(trial) if trial.unsettled else self._outcome(trial, "refused", str(error))
         if step is Step.HALT:
-            self._halt.stop(str(error))
             return self._unknown(trial) if trial.unsettled else self._outcome(trial, "not-sent", str(error))
-        self._count_failure(error)
+        self._tally.request_failed(error)
         if step is Step.SETTLE:
             trial.unsettled = True
         _LOG.info("%s %s: attempt %d: %s", self._key, trial.job_id, trial.attempts, error)
@@ -161,11 +161,13 @@ class Canceller:
     def _asked(self, error: CalloffError) -> float:
         """Let all wait where the service asks for it, and return the seconds."""
         seconds = (error.retry_after or 0.0) if isinstance(error, ApiError) else 0.0
+        if isinstance(error, ThrottledError):
+            seconds = max(seconds, FIRST_WAIT)
         if seconds > LONGEST_PAUSE:
             self._halt.stop(
                 f"the service asks to wait {seconds:.0f} s, longer than a run waits ({LONGEST_PAUSE:g} s)"
             )
-        elif seconds or isinstance(error, ThrottledError):
+        elif seconds:
             self._pace.pause(seconds)
         return seconds
 
@@ -220,9 +222,11 @@ class Canceller:
             outcome.request_id or "-",
             reason,
         )
+        self._tally.ended(outcome, trial.error)
         return outcome
 
     async def _accepted(self, job_id: str, request_id: str, attempts: int) -> Outcome:
+        self._tally.accepted()
         _LOG.debug("%s %s: accepted (request id %s)", self._key, job_id, request_id or "-")
         if self._waiting is None:
             return Outcome(

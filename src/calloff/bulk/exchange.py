@@ -23,7 +23,7 @@ from calloff.errors import (
     RefusedError,
 )
 from calloff.iam import AsyncTokenCache
-from calloff.prepare import PreparedRequest, prepare
+from calloff.prepare import PreparedRequest
 from calloff.states import JobState, read_state
 
 if TYPE_CHECKING:
@@ -100,6 +100,7 @@ class Exchange:
                     continue
             return await self._send_once(call, job_id, read, mend=False)
         except CredentialError as error:
+            self._halt.stop(str(error))
             return error
 
     async def _send_once(
@@ -232,7 +233,7 @@ class Exchange:
         self, call: Operation | StatusCall, job_id: str, credential: SigningCredential
     ) -> PreparedRequest:
         ids = {**self._ids, self._parameter: job_id}
-        return prepare(call, ids, endpoint=self._core.endpoint, credential=credential, now=self.now())
+        return self._core.preparer.prepare(call, ids, credential=credential, now=self.now())
 
     def _read_cancel(self, job_id: str, request: PreparedRequest, answer: Answer) -> str | ApiError:
         if answer.status != 200:

@@ -8,8 +8,8 @@ import math
 import random
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Sequence
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -17,9 +17,10 @@ from calloff.bulk.attempt import Canceller, Waiting
 from calloff.bulk.exchange import Exchange
 from calloff.bulk.guard import KeyGuard
 from calloff.bulk.pace import Halt, Pace, Sleep
-from calloff.bulk.retries import FIRST_WAIT, Budget, Policy, missing_extra
-from calloff.bulk.source import GivenIds, Ids, JournalIds, Source, Task
-from calloff.errors import CalloffError, InvalidInputError
+from calloff.bulk.retries import Budget, Policy, missing_extra
+from calloff.bulk.source import Ids, Source, Task, source_of
+from calloff.bulk.tally import Tally
+from calloff.errors import InvalidInputError
 
 if TYPE_CHECKING:
     import ssl
@@ -36,7 +37,6 @@ _WAITING_FACTOR = 16
 _MAX_WAITING = 1024
 # Seconds that what is in flight is given to end when a run is closed.
 _CLOSING_SECONDS = 2.0
-_LONGEST_LONE_WAIT = 2.0  # seconds after a failure, while requests go alone
 _RETRY_RESERVE = 10  # second attempts held in reserve, for each request in flight
 
 _LOG = logging.getLogger("calloff.bulk")
@@ -166,8 +166,8 @@ def run(
     if found is None:
         names = ", ".join(core.api.operations)
         raise InvalidInputError(f"{core.api.name} has no operation {operation!r}; it has: {names}")
-    if isinstance(ids, (str, bytes)):
-        raise InvalidInputError("ids must be several ids, such as a list; got one text")
+    if isinstance(ids, (str, bytes)) or not isinstance(ids, (Iterable, AsyncIterable)):
+        raise InvalidInputError(f"ids must be several ids, such as a list; got {type(ids).__name__}")
     if journal is not None:
         journal.header.require(operation=found.key)
     open_sender = surroundings.sender or _aiohttp_sender()
@@ -193,29 +193,30 @@ async def _outcomes(
     surroundings: Surroundings,
     open_sender: Callable[[ssl.SSLContext | None, int], AsyncSender],
 ) -> AsyncGenerator[Outcome]:
-    batch = options.concurrency * 4
-    source: Source = GivenIds(ids) if journal is None else JournalIds(journal, ids, batch)
+    source = source_of(ids, journal, options.concurrency * 4)
     sender = open_sender(core.tls, options.concurrency)
     running = _Run(core, operation, source, sender, options, surroundings)
-    tasks = [asyncio.create_task(running.work_all())]
-    tasks[0].add_done_callback(lambda _: running.outbox.finish())
-    if stop is not None:
-        tasks.append(asyncio.create_task(running.obey(stop)))
-    try:
+    async with AsyncExitStack() as cleaning:
+        cleaning.push_async_callback(sender.close)
+        cleaning.push_async_callback(source.close)
+        working = asyncio.create_task(running.work_all())
+        working.add_done_callback(lambda _: running.outbox.finish())
+        tasks = [working]
+        if stop is not None:
+            tasks.append(asyncio.create_task(running.obey(stop)))
+        cleaning.push_async_callback(_end, tasks)
+        cleaning.push_async_callback(running.close, working)
         while outcomes := await running.outbox.take():
             await source.keep(outcomes)
             for outcome in outcomes:
                 yield outcome
-        await tasks[0]
-    finally:
-        try:
-            await running.close(tasks[0])
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            await source.close()
-            await sender.close()
+        await working
+
+
+async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class _Outbox:
@@ -265,26 +266,31 @@ class _Run:
         surroundings: Surroundings,
     ) -> None:
         self._operation, self._source = operation, source
-        self._give_up_after = options.give_up_after
         self._workers = options.concurrency
         if options.wait:
             self._workers = max(self._workers, min(options.concurrency * _WAITING_FACTOR, _MAX_WAITING))
         self.outbox = _Outbox(self._workers)
         self._halt = Halt(surroundings.sleep)
-        self._budget = Budget(options.concurrency * _RETRY_RESERVE)
+        budget = Budget(options.concurrency * _RETRY_RESERVE)
         self._guard = KeyGuard(self._halt, options.concurrency if options.wait else None)
-        self._pace = pace = Pace(options.rate, self._halt, surroundings.clock)
+        pace = Pace(options.rate, self._halt, surroundings.clock)
         self._canceller = Canceller(
             operation,
             Exchange(core, operation, sender, self._guard, pace, self._halt),
-            policy=Policy(options.attempts, self._budget, self._halt, surroundings.random),
+            policy=Policy(options.attempts, budget, self._halt, surroundings.random),
             pace=pace,
             halt=self._halt,
             clock=surroundings.clock,
             waiting=Waiting(options.wait_timeout, options.poll) if options.wait else None,
-            count_failure=self._request_failed,
+            tally=Tally(
+                operation.api,
+                options.give_up_after,
+                guard=self._guard,
+                pace=pace,
+                halt=self._halt,
+                budget=budget,
+            ),
         )
-        self._row = 0
         self._closed = False
         self._failure: Exception | None = None
         self._counts: Counter[str] = Counter()
@@ -352,29 +358,8 @@ class _Run:
             if task is None:
                 return
             outcome = await (settle if task.sent_before else cancel)(task.job_id)
-            self._tally(outcome)
             await self._hand_out(outcome)
 
     async def _hand_out(self, outcome: Outcome) -> None:
         self._counts[outcome.result] += 1
         await self.outbox.put(outcome)
-
-    def _tally(self, outcome: Outcome) -> None:
-        """Count the ids in a row that failed; an answer about the job ends the row."""
-        denied = outcome.status == 403 and self._operation.api != "tencent-ci"
-        if outcome.result == "cancelled" or (outcome.result == "refused" and not denied):
-            self._row = 0
-            self._budget.earn()
-        elif outcome.attempts and (self._guard.open or denied):
-            self._failed(outcome.reason)
-
-    def _request_failed(self, error: CalloffError) -> None:
-        if not self._guard.open:
-            # Else the next ids would be tried, and fail, while this one waits for its second attempt.
-            self._pace.pause(min(FIRST_WAIT * 2**self._row, _LONGEST_LONE_WAIT))
-            self._failed(str(error))
-
-    def _failed(self, why: str) -> None:
-        self._row += 1
-        if self._row >= self._give_up_after:
-            self._halt.stop(f"{self._row} failures in a row, the last one: {why}")

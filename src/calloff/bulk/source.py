@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple, ParamSpec, Protocol, TypeVar
 
@@ -44,32 +44,49 @@ class Source(Protocol):
 
 
 class GivenIds:
-    """The ids that the caller gives; several workers may ask, one pulls."""
+    """The ids that the caller gives; after the last one, and after an error, there is none."""
 
-    def __init__(self, ids: Ids) -> None:
-        self._ids = aiter(ids if isinstance(ids, AsyncIterable) else _asynchronous(ids))
-        self._pulling = asyncio.Lock()
-        self._over = False
+    def __init__(self, ids: Iterable[str]) -> None:
+        self._given = iter(ids)
 
     async def next(self) -> Task | None:
         """Pull one id."""
-        async with self._pulling:
-            if self._over:
-                return None
-            try:
-                return Task(await anext(self._ids))
-            except StopAsyncIteration:
-                self._over = True
-                return None
-            except BaseException:
-                self._over = True
-                raise
+        try:
+            for job_id in self._given:
+                return Task(job_id)
+        except BaseException:
+            self._given = iter(())
+            raise
+        return None
 
     async def keep(self, outcomes: Sequence[Outcome]) -> None:
         """Keep nothing: the caller is told."""
 
     async def close(self) -> None:
         """Do nothing: what was not pulled is the caller's."""
+
+
+class AsyncGivenIds(GivenIds):
+    """The same, asynchronously; several workers may ask, one pulls."""
+
+    def __init__(self, ids: AsyncIterable[str]) -> None:
+        super().__init__(())
+        self._coming: AsyncIterator[str] | None = aiter(ids)
+        self._pulling = asyncio.Lock()
+
+    async def next(self) -> Task | None:
+        """Pull one id."""
+        async with self._pulling:
+            if self._coming is None:
+                return None
+            try:
+                return Task(await anext(self._coming))
+            except StopAsyncIteration:
+                self._coming = None
+                return None
+            except BaseException:
+                self._coming = None
+                raise
 
 
 class JournalIds:
@@ -132,11 +149,6 @@ class JournalIds:
         self._journal.add(page)
 
 
-async def _asynchronous(ids: Iterable[str]) -> AsyncGenerator[str]:
-    for job_id in ids:
-        yield job_id
-
-
 async def _in_thread(
     call: Callable[_Given, _Returned], *arguments: _Given.args, **named: _Given.kwargs
 ) -> _Returned:
@@ -147,3 +159,10 @@ async def _in_thread(
     except asyncio.CancelledError:
         await asyncio.wait([task])
         raise
+
+
+def source_of(ids: Ids, journal: Journal | None, batch: int) -> Source:
+    """Make the source of a run; ``batch`` is how many ids a journal claims at once."""
+    if journal is not None:
+        return JournalIds(journal, ids, batch)
+    return AsyncGivenIds(ids) if isinstance(ids, AsyncIterable) else GivenIds(ids)
