@@ -13,7 +13,7 @@ from calloff.apis import APIS, ApiName, Operation, StatusCall
 from calloff.credentials import DliCredential, IamPassword, RefreshingKey, SigningCredential, Token
 from calloff.errors import ApiError, InvalidInputError
 from calloff.iam import TokenSource, token_source
-from calloff.prepare import PreparedRequest, checked, checked_host, own_endpoint, prepare, public_endpoint
+from calloff.prepare import PreparedRequest, Preparer, checked, checked_host, own_endpoint, public_endpoint
 from calloff.states import JobState, read_state
 from calloff.transport import Answer, Verify, tls_context
 
@@ -63,6 +63,7 @@ class Core:
             )
         else:
             self.endpoint = public
+        self.preparer = Preparer(self.endpoint)
         self.ids: dict[str, str] = {}
         if api != "tencent-ci":
             pattern = self.api.operations["cancelSqlJob"].patterns["project_id"]
@@ -103,9 +104,7 @@ class Core:
         else:
             # A user always comes with a source of tokens, so here it has a token.
             credential = token or cast("SigningCredential", self.credential)
-        return prepare(
-            call.operation, call.ids, endpoint=self.endpoint, credential=credential, now=self.clock()
-        )
+        return self.preparer.prepare(call.operation, call.ids, credential=credential, now=self.clock())
 
     def state(self, call: Call[StatusCall], request: PreparedRequest, answer: Answer) -> JobState | ApiError:
         """Read an answer to the call that reads a job's state: the state, or the error to raise."""

@@ -6,6 +6,7 @@ pattern, so the request that leaves is the request that was meant. Nothing here 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -156,42 +157,60 @@ def prepare(
         InvalidInputError: an id breaks its pattern, or the API does not take this kind of credential.
         CredentialError: a temporary key has ended.
     """
-    path = operation.path
-    for name, pattern in operation.patterns.items():
-        path = path.replace(f"{{{name}}}", checked(name, ids[name], pattern))
-    target = f"{endpoint.prefix}{path}?{operation.query}" if operation.query else f"{endpoint.prefix}{path}"
-    headers: _Headers = (("Host", endpoint.host_header), *_COMMON, *_FIXED[operation.api, operation.method])
-    if isinstance(credential, Token):
-        if operation.api == "tencent-ci":
-            raise InvalidInputError("tencent-ci takes an AccessKey or a TemporaryKey, not a Token")
-        headers += (("X-Auth-Token", credential.value),)
-        secrets: tuple[str, ...] = (credential.value,)
-    else:
-        if "project_id" in ids:
-            # Optional; the official Python client always sends and signs it.
-            headers += (("X-Project-Id", ids["project_id"]), ("X-Sdk-Date", sdk_hmac.format_date(now)))
-        secrets = (credential.secret,)
+    return Preparer(endpoint).prepare(operation, ids, credential=credential, now=now)
+
+
+class Preparer:
+    """Prepares the requests to one endpoint; what those of one second have in common is made once for it.
+
+    May be used by several threads at once.
+    """
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._common: dict[str, _Common] = {}
+
+    def prepare(
+        self,
+        operation: Operation | StatusCall,
+        ids: Mapping[str, str],
+        *,
+        credential: SigningCredential,
+        now: float,
+    ) -> PreparedRequest:
+        """Prepare a request; see the function ``prepare``."""
+        path, endpoint = operation.path, self._endpoint
+        for name, pattern in operation.patterns.items():
+            path = path.replace(f"{{{name}}}", checked(name, ids[name], pattern))
+        target = (
+            f"{endpoint.prefix}{path}?{operation.query}" if operation.query else f"{endpoint.prefix}{path}"
+        )
         if isinstance(credential, TemporaryKey):
             credential.check_time(now)
-            headers += ((_SECURITY_TOKEN[operation.api], credential.token),)
-            secrets += (credential.token,)
-        request = SignableRequest(operation.method, target, headers)
-        if operation.api == "tencent-ci":
-            authorization = _sign_ci(request, credential, now, operation.query)
-        else:
-            authorization = _sign_dli(request, credential)
-        headers += (("Authorization", authorization),)
-        secrets += (authorization, authorization.rpartition("=")[2])
-    return PreparedRequest(
-        operation.key,
-        operation.method,
-        endpoint.scheme,
-        endpoint.host,
-        endpoint.port,
-        target,
-        headers,
-        secrets=secrets,
-    )
+        second, project = math.floor(now), ids.get("project_id", "")
+        common = self._common.get(operation.key)
+        if (
+            common is None
+            or common.second != second
+            or common.credential is not credential
+            or common.project != project
+        ):
+            common = self._common[operation.key] = _common(endpoint, operation, project, credential, second)
+        headers, secrets = common.headers, common.secrets
+        if common.signer is not None:
+            authorization = common.signer.sign(target)
+            headers = (*headers, ("Authorization", authorization))
+            secrets = (*secrets, authorization, authorization.rpartition("=")[2])
+        return PreparedRequest(
+            operation.key,
+            operation.method,
+            endpoint.scheme,
+            endpoint.host,
+            endpoint.port,
+            target,
+            headers,
+            secrets=secrets,
+        )
 
 
 _Headers = tuple[tuple[str, str], ...]
@@ -222,9 +241,49 @@ def _signed_headers(request: SignableRequest) -> list[str]:
     return [lower for name, _ in request.headers if (lower := name.lower()) in _SIGNED]
 
 
-def _sign_ci(request: SignableRequest, key: ReadyKey, now: float, parameter: str) -> str:
-    start = int(now) - CLOCK_TOLERANCE
-    return qsign.sign(
+@dataclass(frozen=True, slots=True)
+class _Common:
+    """What the requests of one second have in common: all but their targets, and what signs these."""
+
+    second: int
+    project: str
+    credential: SigningCredential
+    headers: _Headers = field(repr=False)
+    secrets: tuple[str, ...] = field(repr=False)
+    signer: qsign.Signer | sdk_hmac.Signer | None
+
+
+def _common(
+    endpoint: Endpoint,
+    operation: Operation | StatusCall,
+    project: str,
+    credential: SigningCredential,
+    second: int,
+) -> _Common:
+    ci = operation.api == "tencent-ci"
+    headers: _Headers = (("Host", endpoint.host_header), *_COMMON, *_FIXED[operation.api, operation.method])
+    if isinstance(credential, Token):
+        if ci:
+            raise InvalidInputError("tencent-ci takes an AccessKey or a TemporaryKey, not a Token")
+        headers += (("X-Auth-Token", credential.value),)
+        return _Common(second, project, credential, headers, (credential.value,), None)
+    if project:
+        # Optional; the official Python client always sends and signs it.
+        headers += (("X-Project-Id", project), ("X-Sdk-Date", sdk_hmac.format_date(second)))
+    secrets: tuple[str, ...] = (credential.secret,)
+    if isinstance(credential, TemporaryKey):
+        headers += ((_SECURITY_TOKEN[operation.api], credential.token),)
+        secrets += (credential.token,)
+    request = SignableRequest(operation.method, "/", headers)
+    signer = (
+        _ci_signer(request, credential, second, operation.query) if ci else _dli_signer(request, credential)
+    )
+    return _Common(second, project, credential, headers, secrets, signer)
+
+
+def _ci_signer(request: SignableRequest, key: ReadyKey, now: int, parameter: str) -> qsign.Signer:
+    start = now - CLOCK_TOLERANCE
+    return qsign.Signer(
         request,
         secret_id=key.id,
         secret_key=key.secret,
@@ -235,8 +294,8 @@ def _sign_ci(request: SignableRequest, key: ReadyKey, now: float, parameter: str
     )
 
 
-def _sign_dli(request: SignableRequest, key: ReadyKey) -> str:
-    return sdk_hmac.sign(
+def _dli_signer(request: SignableRequest, key: ReadyKey) -> sdk_hmac.Signer:
+    return sdk_hmac.Signer(
         request, access_key=key.id, secret_key=key.secret, signed_headers=_signed_headers(request)
     )
 

@@ -48,16 +48,24 @@ def http_string(
     ``signed_headers`` and ``signed_parameters`` are plain names in any order and case; both may be empty.
     Raise ValueError where one is absent from the request or there twice.
     """
-    path, query = split_target(request.target)
-    headers = sorted(
-        [
-            f"{percent_encode(name).lower()}={percent_encode(value)}"
-            for name, value in select_headers(request, signed_headers)
-        ]
+    return _http_string(
+        checked_method(request).lower(),
+        request.target,
+        headers=_header_line(request, signed_headers),
+        signed_parameters=signed_parameters,
     )
-    return (
-        f"{checked_method(request).lower()}\n{percent_decode(path)}\n"
-        f"{'&'.join(_signed_parameters(query, signed_parameters))}\n{'&'.join(headers)}\n"
+
+
+def _http_string(method: str, target: str, *, headers: str, signed_parameters: Sequence[str]) -> str:
+    path, query = split_target(target)
+    parameters = "&".join(_signed_parameters(query, signed_parameters))
+    return f"{method}\n{percent_decode(path)}\n{parameters}\n{headers}\n"
+
+
+def _header_line(request: SignableRequest, signed_headers: Sequence[str]) -> str:
+    headers = select_headers(request, signed_headers)
+    return "&".join(
+        sorted([f"{percent_encode(name).lower()}={percent_encode(value)}" for name, value in headers])
     )
 
 
@@ -131,18 +139,51 @@ def sign(
     advises to sign the host and all parameters. Raise ValueError, which never quotes a secret, for what
     cannot be signed.
     """
-    validity = key_time(start, end)
-    text = string_to_sign(
-        http_string(request, signed_headers=signed_headers, signed_parameters=signed_parameters),
-        key_time=validity,
-    )
-    return authorization(
+    signer = Signer(
+        request,
         secret_id=secret_id,
-        key_time=validity,
+        secret_key=secret_key,
+        start=start,
+        end=end,
         signed_headers=signed_headers,
         signed_parameters=signed_parameters,
-        signature=signature(sign_key(secret_key, key_time=validity), text),
     )
+    return signer.sign(request.target)
+
+
+class Signer:
+    """Signs requests that are like a given one but for their targets; see ``sign``."""
+
+    __slots__ = ("_beginning", "_headers", "_key", "_method", "_parameters", "_validity")
+
+    def __init__(
+        self,
+        request: SignableRequest,
+        *,
+        secret_id: str,
+        secret_key: str,
+        start: int,
+        end: int,
+        signed_headers: Sequence[str] = ("host",),
+        signed_parameters: Sequence[str] = ("cancel",),
+    ) -> None:
+        self._validity = key_time(start, end)
+        self._method = checked_method(request).lower()
+        self._headers = _header_line(request, signed_headers)
+        self._parameters = signed_parameters
+        self._key = sign_key(secret_key, key_time=self._validity)
+        self._beginning = authorization(
+            secret_id=secret_id,
+            key_time=self._validity,
+            signed_headers=signed_headers,
+            signed_parameters=signed_parameters,
+            signature="",
+        )
+
+    def sign(self, target: str) -> str:
+        """Return the value of the Authorization header for ``target``."""
+        text = _http_string(self._method, target, headers=self._headers, signed_parameters=self._parameters)
+        return f"{self._beginning}{signature(self._key, string_to_sign(text, key_time=self._validity))}"
 
 
 def query_fields(authorization: str) -> str:

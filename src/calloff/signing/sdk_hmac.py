@@ -41,26 +41,30 @@ def canonical_request(request: SignableRequest, *, signed_headers: Sequence[str]
     request or there twice. The lines end with LF; the guide's "CRLF" is a mistranslation, its own code uses
     LF.
     """
-    return _canonical_request(request, select_headers(request, signed_headers))
+    uri, parameters = _canonical_target(request.target)
+    rest = _canonical_rest(request, select_headers(request, signed_headers))
+    return f"{checked_method(request).upper()}\n{uri}\n{parameters}\n{rest}"
 
 
-def _canonical_request(request: SignableRequest, headers: Sequence[tuple[str, str]]) -> str:
-    path, query = split_target(request.target)
+def _canonical_target(target: str) -> tuple[str, str]:
+    path, query = split_target(target)
     # The path is decoded as a whole, so an escaped slash becomes a real one: so does the official Python SDK.
     uri = path
     if not is_plain(path):
         uri = "/".join([percent_encode(segment) for segment in percent_decode(path).split("/")])
     if not uri.endswith("/"):
         uri += "/"
+    if not query:
+        return uri, ""
     # Sorted before they are encoded, as every official signer does.
-    parameters = "&".join(
-        [f"{percent_encode(name)}={percent_encode(value)}" for name, value in sorted(query_parameters(query))]
-    )
+    pairs = sorted(query_parameters(query))
+    return uri, "&".join([f"{percent_encode(name)}={percent_encode(value)}" for name, value in pairs])
+
+
+def _canonical_rest(request: SignableRequest, headers: Sequence[tuple[str, str]]) -> str:
     lines = "".join([f"{name}:{value}\n" for name, value in headers])
     names = ";".join([name for name, _ in headers])
-    return (
-        f"{checked_method(request).upper()}\n{uri}\n{parameters}\n{lines}\n{names}\n{_payload_hash(request)}"
-    )
+    return f"{lines}\n{names}\n{_payload_hash(request)}"
 
 
 def _payload_hash(request: SignableRequest) -> str:
@@ -108,14 +112,39 @@ def sign(
     The request must carry ``X-Sdk-Date`` (see ``format_date``), and ``signed_headers`` must name it: both
     are the vendor's rule. Raise ValueError, which never quotes a secret, for what cannot be signed.
     """
-    headers = select_headers(request, signed_headers)
-    date = dict(headers).get("x-sdk-date")
-    if date is None:
-        raise ValueError("X-Sdk-Date must be among the signed headers")
-    text = string_to_sign(_canonical_request(request, headers), date=_checked_date(date))
-    return authorization(
-        access_key=access_key, signed_headers=signed_headers, signature=signature(secret_key, text)
-    )
+    signer = Signer(request, access_key=access_key, secret_key=secret_key, signed_headers=signed_headers)
+    return signer.sign(request.target)
+
+
+class Signer:
+    """Signs requests that are like a given one but for their targets; see ``sign``."""
+
+    __slots__ = ("_beginning", "_date", "_key", "_method", "_rest")
+
+    def __init__(
+        self,
+        request: SignableRequest,
+        *,
+        access_key: str,
+        secret_key: str,
+        signed_headers: Sequence[str] = ("host", "x-sdk-date"),
+    ) -> None:
+        headers = select_headers(request, signed_headers)
+        date = dict(headers).get("x-sdk-date")
+        if date is None:
+            raise ValueError("X-Sdk-Date must be among the signed headers")
+        self._date = _checked_date(date)
+        self._method = checked_method(request).upper()
+        self._rest = _canonical_rest(request, headers)
+        self._beginning = authorization(access_key=access_key, signed_headers=signed_headers, signature="")
+        checked_key(secret_key)
+        self._key = secret_key
+
+    def sign(self, target: str) -> str:
+        """Return the value of the Authorization header for ``target``."""
+        uri, parameters = _canonical_target(target)
+        text = string_to_sign(f"{self._method}\n{uri}\n{parameters}\n{self._rest}", date=self._date)
+        return f"{self._beginning}{signature(self._key, text)}"
 
 
 def _checked_date(date: str) -> str:
