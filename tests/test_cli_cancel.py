@@ -17,6 +17,7 @@ import pytest
 from cancel_support import CALLOFF, Operator, rows, serving
 from mock_calls import Caller
 
+WRONG_KEY = "AnotherSecretKey"
 NOT_HERE = "00000000-0000-4000-8000-000000000000"
 
 
@@ -189,8 +190,7 @@ def test_a_journal_that_was_asked_for_stays_and_tells_the_run_again(user: Operat
 
 def test_a_run_that_stops_early_gives_3_and_says_how_to_go_on(user: Operator) -> None:
     ids = user.jobs(8)
-    wrong = {"CALLOFF_SECRET_KEY": "planted-wrong-key"}
-    done = user.type("--ids", user.file(ids), "--yes", **wrong)
+    done = user.type("--ids", user.file(ids), "--yes", CALLOFF_SECRET_KEY=WRONG_KEY)
 
     assert done.returncode == 3
     assert re.search(r"8 jobs: 0 cancelled, \d refused, 0 unknown, \d not-sent", done.stdout)
@@ -200,14 +200,14 @@ def test_a_run_that_stops_early_gives_3_and_says_how_to_go_on(user: Operator) ->
     assert (
         "calloff: the run stopped: the service did not accept the credential 3 times in a row" in done.stderr
     )
-    assert "planted" not in done.stdout + done.stderr
-    assert b"planted" not in path.read_bytes()
+    assert WRONG_KEY not in done.stdout + done.stderr
+    assert WRONG_KEY.encode() not in path.read_bytes()
     assert len(user.cancels()) <= 3
 
 
 def test_a_resumed_run_sends_what_was_not_sent_or_not_refused_for_the_job(user: Operator) -> None:
     ids, ended = user.jobs(8), user.jobs(1, "FINISHED")
-    user.type("--ids", user.file([*ids, *ended]), "--yes", CALLOFF_SECRET_KEY="planted-wrong-key")
+    user.type("--ids", user.file([*ids, *ended]), "--yes", CALLOFF_SECRET_KEY=WRONG_KEY)
     before, [path] = user.cancels(), user.journals()
     assert 0 < len(before) <= 3
     done = user.resume(path, "--output", "jsonl")
@@ -221,7 +221,7 @@ def test_a_resumed_run_sends_what_was_not_sent_or_not_refused_for_the_job(user: 
 
 @pytest.fixture
 def stopped(user: Operator) -> Path:
-    user.type("--ids", user.file(user.jobs(8)), "--yes", CALLOFF_SECRET_KEY="planted-wrong-key")
+    user.type("--ids", user.file(user.jobs(8)), "--yes", CALLOFF_SECRET_KEY=WRONG_KEY)
     [path] = user.journals()
     user.caller.client.delete(f"{user.caller.control}/journal")
     return path

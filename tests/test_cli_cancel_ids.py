@@ -17,7 +17,7 @@ from calloff.errors import CalloffError, InvalidInputError
 
 SQL = OPERATIONS["otc-dli/cancelSqlJob"]
 PLACE = ("--base-url", "http://127.0.0.1:1", "--project-id", "p1")
-KEY = {"CALLOFF_ACCESS_KEY": "KEYID", "CALLOFF_SECRET_KEY": "planted-secret"}
+KEY = {"CALLOFF_ACCESS_KEY": "KEYID", "CALLOFF_SECRET_KEY": "SecretKey"}
 
 
 def read(
