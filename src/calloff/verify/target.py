@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import ssl
 import threading
 import time
@@ -12,8 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from urllib.parse import quote
 
 from calloff.apis import APIS
+from calloff.verify import provided
 from calloff.verify.key_guard import KeyGuard
-from calloff.verify.outcome import cut
 from calloff.verify.pace import Pace
 from calloff.verify.wire import Address, NoAnswerError, Request, Wire
 from calloff.verify.wires import Wires
@@ -22,12 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from calloff.apis import Api, Operation
-
-
-# What may stand in a header or a path as it is: no space, no line break, nothing that needs an encoding.
-_VISIBLE = re.compile("[!-~]+")
-# What the members of credentials are called where their attributes are not.
-_WRITTEN = {"key_id": "access_key (or secret_id)"}
 
 
 class CannotSupplyError(Exception):
@@ -61,7 +54,7 @@ class Keys:
             },
         }
         for name, value in given.items():
-            if value and not (isinstance(value, str) and _VISIBLE.fullmatch(value)):
+            if value and not (isinstance(value, str) and provided.VISIBLE.fullmatch(value)):
                 msg = f"expected {name} to be visible ASCII characters without a space or line break"
                 raise ValueError(msg)
         return cls(**given)
@@ -149,13 +142,7 @@ class ProviderStates:
         """Return the states per operation and the credential kinds that the target can bring about."""
         answer = self._call("GET", "")
         try:
-            return _abilities(answer, api)
-        except (KeyError, TypeError, AttributeError) as error:
-            msg = (
-                f"GET {self.url} names no states for {api}; expected under apis.{api} the members operations "
-                "(with states each) and credentials"
-            )
-            raise TargetError(msg) from error
+            return provided.abilities(answer, api)
         except ValueError as error:
             msg = f"GET {self.url}: {error}"
             raise TargetError(msg) from error
@@ -176,25 +163,11 @@ class ProviderStates:
         if finishes_after is not None:
             wanted["finishes_after"] = finishes_after
         answer = self._call("POST", "/jobs", wanted)
-        job_id, parameters, host = answer.get("job_id"), answer.get("path_parameters"), answer.get("host")
-        if not (isinstance(job_id, str) and _VISIBLE.fullmatch(job_id)):
-            got = cut(repr(job_id)) if "job_id" in answer else f"only {sorted(answer)}"
-            msg = f"POST {self.url}/jobs: expected job_id to be visible ASCII characters, got {got}"
-            raise TargetError(msg)
-        if not isinstance(parameters, dict):
-            msg = (
-                f"POST {self.url}/jobs: expected job_id and path_parameters, an object, got {sorted(answer)}"
-            )
-            raise TargetError(msg)
-        for name, pattern in operation.patterns.items():
-            value = parameters.get(name)
-            if not (isinstance(value, str) and re.fullmatch(pattern, value)):
-                msg = f"POST {self.url}/jobs: expected {name} in path_parameters to match {pattern}, got {value!r}"
-                raise TargetError(msg)
-        if host is not None and not (isinstance(host, str) and _VISIBLE.fullmatch(host)):
-            msg = f"POST {self.url}/jobs: expected host to be a Host header, got {host!r}"
-            raise TargetError(msg)
-        return Job(job_id, {name: parameters[name] for name in operation.patterns}, host)
+        try:
+            return Job(*provided.job(answer, operation))
+        except ValueError as error:
+            msg = f"POST {self.url}/jobs: {error}"
+            raise TargetError(msg) from error
 
     def spend(self, operation: Operation, job_id: str) -> None:
         """Do nothing: every job is a fresh one."""
@@ -212,13 +185,10 @@ class ProviderStates:
         answer = self._call("POST", "/credentials", {"api": api, "kind": kind})
         try:
             keys = Keys.from_json(answer)
+            provided.check_credentials(keys, kind)
         except ValueError as error:
             msg = f"POST {self.url}/credentials for {kind}: {error}"
             raise TargetError(msg) from error
-        if missing := [name for name in _members_of(kind) if not getattr(keys, name)]:
-            names = " and ".join(_WRITTEN.get(name, name) for name in missing)
-            msg = f"POST {self.url}/credentials for {kind}: {names} is missing, which {kind} credentials are made of"
-            raise TargetError(msg)
         return keys
 
     def close(self) -> None:
@@ -253,33 +223,6 @@ class ProviderStates:
             msg = f"{method} {self.url}{path}: expected 200 or 201 with a JSON object, got {response.status} {reason}"
             raise TargetError(msg.rstrip())
         return answer
-
-
-def _members_of(kind: str) -> tuple[str, ...]:
-    """Name the attributes of Keys without which credentials of *kind* are none."""
-    if kind.endswith("token"):
-        return ("token",)
-    pair = ("key_id", "secret_key")
-    return (*pair, "security_token") if kind.endswith("temporary") else pair
-
-
-def _abilities(answer: Mapping[str, Any], api: str) -> Mapping[str, Any]:
-    """Read what the provider states say that they can do for *api*; raise ValueError where a list is none."""
-    abilities = answer["apis"][api]
-    operations = abilities["operations"].items()
-    if (known := answer.get("version")) != 1 or isinstance(known, bool):
-        raise ValueError(f"expected version 1 of this interface, got {cut(repr(known))}")
-    return {
-        "operations": {name: _texts(able["states"], f"the states of {name}") for name, able in operations},
-        "finishes": tuple(name for name, able in operations if able.get("finishes") is True),
-        "credentials": _texts(abilities.get("credentials", []), "credentials"),
-    }
-
-
-def _texts(value: Any, place: str) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise ValueError(f"expected {place} to be a list of texts, got {cut(repr(value))}")
-    return tuple(value)
 
 
 @dataclass
