@@ -35,9 +35,7 @@ LOCKS = {
     "types": ("types", "tests", "generate", "build"),
 }
 # Programs in other languages; each file builds and runs those of one.
-CONSUMERS = tuple(
-    f"contract_tests/consumers/test_{language}.py" for language in ("typescript", "go", "java")
-)
+CONSUMERS = tuple(f"contract_tests/consumers/test_{language}.py" for language in ("typescript", "go", "java"))
 COVERAGE_FLOOR = "95"
 ON_CI = bool(os.environ.get("CI"))
 
