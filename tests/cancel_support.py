@@ -68,7 +68,7 @@ class Operator:
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=180,
             check=False,
             env=self.environment | environment,
             cwd=self.folder,

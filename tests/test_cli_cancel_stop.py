@@ -51,7 +51,7 @@ def begun(user: Operator, *words: str, **options: object) -> Generator[subproces
 
 
 def ended(process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=180)
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
@@ -250,7 +250,7 @@ def test_on_a_terminal_it_asks_before_many_are_cancelled(
         assert user.cancels() == {}
         terminal.type(f"{answer}\n")
         seen = terminal.rest()
-        process.wait(60)
+        process.wait(180)
     assert "Cancel 7 jobs with otc-dli/cancelSqlJob at http://127.0.0.1:" in asked
     assert "as access key mock…" in asked
     assert (process.returncode, len(user.cancels())) == (status, cancelled)
@@ -263,7 +263,7 @@ def test_ctrl_c_at_the_question_sends_nothing(user: Operator) -> None:
         terminal.expect("[y/N]")
         process.send_signal(signal.SIGINT)
         seen = terminal.rest()
-        process.wait(60)
+        process.wait(180)
     assert (process.returncode, user.cancels(), user.journals()) == (130, {}, [])
     assert "calloff: interrupted" in seen
 
@@ -274,7 +274,7 @@ def test_on_a_terminal_progress_is_shown_with_rate_and_time_left(user: Operator)
         process,
     ):
         seen = terminal.rest()
-        process.wait(60)
+        process.wait(180)
     assert "cancelling" in seen
     assert "\x1b[3" in seen  # colours
     assert re.search(r"\d+/40 \d+/s \d\d:\d\d left", re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", seen))
@@ -290,6 +290,6 @@ def test_progress_is_plain_or_quiet_where_that_is_asked_for(
     given = ["--ids", user.file(user.jobs(10)), "--yes", "--rate", "20", *words]
     with on_a_terminal(user, *given, **environment) as (terminal, process):
         seen = terminal.rest()
-        process.wait(60)
+        process.wait(180)
     assert ("cancelling" in seen) == bar
     assert not re.search(r"\x1b\[[\d;]*[34]\d", seen)
