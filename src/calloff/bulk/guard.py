@@ -21,7 +21,7 @@ class KeyGuard:
 
     It opens when one that was sent alone was answered by somebody who accepted the credential. ``flying`` is how
     many are on their way; who finds it open adds itself. ``limit`` is how many may be, None where the callers are
-    no more than that. What is in flight when a key that worked ends to work cannot be called back: from then on
+    no more than that. What is in flight when a key stops working cannot be called back: from then on
     nothing leaves until it is answered.
     """
 
