@@ -136,6 +136,7 @@ def test_what_the_file_does_not_name_cannot_be_had(tmp_path: Path) -> None:
 def test_the_states_of_one_api_are_listed_once(tmp_path: Path) -> None:
     assert jobs_of(tmp_path).abilities("otc-dli") == {
         "operations": {"cancelSqlJob": ("RUNNING", "FINISHED"), "cancelBatchJob": ("running",)},
+        "finishes": (),
         "credentials": (),
     }
 

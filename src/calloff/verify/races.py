@@ -186,4 +186,4 @@ def ask_for_the_state(probe: Probe) -> None:
             probe.hold(requirement)
         else:
             told = f"{operation.status.name} was answered {answer.response.status}"
-            probe.skip(requirement, f"{told}; no server must have that call")
+            probe.skip(requirement, f"{told}; a server need not have that call")
