@@ -22,7 +22,7 @@ if TYPE_CHECKING:
         list[tuple[int, str]],
     ]
 
-_NO_SEGMENT = frozenset({b"", b".", b".."})
+_NO_SEGMENT = frozenset({"", ".", ".."})
 
 
 class Router:
@@ -30,6 +30,7 @@ class Router:
 
     They are few: a list is the fastest table. Fixed segments are compared byte by byte. A parameter is
     percent-decoded once; where that gives a slash, a dot segment or nothing, the path is another one and unknown.
+    Bytes of it that are no UTF-8 stay visible as U+FFFD, which is in no id.
     """
 
     def __init__(self, operations: Iterable[Operation]) -> None:
@@ -54,7 +55,12 @@ class Router:
                 call = calls[0]
                 if len(calls) > 1 and exchange.method != call.method and not _named(call.query, exchange):
                     call = next((other for other in calls if other.method == exchange.method), call)
-                return call, {name: _decoded(segments[index]) for index, name in names}
+                if b"%" in exchange.raw_path:
+                    segments = [_decoded(segment) for segment in segments]
+                parameters = {name: segments[index].decode("utf-8", "replace") for index, name in names}
+                if not _NO_SEGMENT.isdisjoint(parameters.values()):
+                    break
+                return call, parameters
         raise Refusal(Case.UNKNOWN_PATH)
 
 
@@ -73,12 +79,10 @@ def _named(parameter: str, exchange: Exchange) -> bool:
     return parameter.encode() in names
 
 
-def _decoded(segment: bytes) -> str:
-    """Decode a segment once; bytes that are no UTF-8 stay visible as U+FFFD, which is in no id."""
+def _decoded(segment: bytes) -> bytes:
+    """Decode a segment once."""
     if b"%" in segment:
         segment = unquote_to_bytes(segment)
         if b"/" in segment:
             raise Refusal(Case.UNKNOWN_PATH)
-    if segment in _NO_SEGMENT:
-        raise Refusal(Case.UNKNOWN_PATH)
-    return segment.decode("utf-8", "replace")
+    return segment

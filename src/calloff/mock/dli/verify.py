@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+import string
 from datetime import UTC, datetime
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING
@@ -21,7 +22,7 @@ from calloff.mock.pipeline import (
     Refusal,
     SignatureSteps,
     TokenSteps,
-    authenticate_signature,
+    check_signature,
     key_finder,
     signature_matches,
 )
@@ -43,9 +44,10 @@ _DATE = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})T([0-9]{2})([0-9]{2})([0-9]{2
 _HEADER_NAMES = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+(?:;[a-z0-9!#$%&'*+.^_`|~-]+)*")
 _UNSIGNED = b"UNSIGNED-PAYLOAD"
 _EMPTY = hashlib.sha256(b"").hexdigest().encode()
-_UNRESERVED_PATH = re.compile(rb"[A-Za-z0-9/\-_.~]*")
 _KEPT = "-_.~"
-_BLOCK = hashlib.sha256().block_size
+_UNRESERVED_PATH = (string.ascii_letters + string.digits + "/" + _KEPT).encode()
+_SHA256 = hashlib.sha256()
+_BLOCK = _SHA256.block_size
 
 
 def read_claim(exchange: Exchange, *, date_must_be_signed: bool = True, derived: bool = False) -> Claim:
@@ -124,7 +126,7 @@ def method_part(exchange: Exchange, _claim: Claim) -> bytes:
 def path_part(exchange: Exchange, _claim: Claim) -> bytes:
     """Give the path, decoded and encoded once (as SDK-PY does), with a slash at the end."""
     path = exchange.raw_path
-    if not _UNRESERVED_PATH.fullmatch(path):
+    if path.translate(None, _UNRESERVED_PATH):
         path = quote_from_bytes(unquote_to_bytes(path), safe="/" + _KEPT).encode()
     return path if path.endswith(b"/") else path + b"/"
 
@@ -174,7 +176,9 @@ def body_part(exchange: Exchange, claim: Claim) -> tuple[bytes, ...]:
 
 def sign(claim: Claim, key: Key, parts: tuple[bytes, bytes, bytes, bytes, bytes]) -> str:
     """Compute the signature of a canonical request, in lower-case hex."""
-    digest = hashlib.sha256(b"\n".join(parts)).hexdigest()
+    hashed = _SHA256.copy()  # takes half as long as another one
+    hashed.update(b"\n".join(parts))
+    digest = hashed.hexdigest()
     if claim.scope:
         to_sign = f"SDK-HMAC-SHA256\n{claim.time}\n{claim.scope}\n{digest}".encode("latin-1")
         return _hmac(_derived_key(key.secret, claim.scope), to_sign)
@@ -257,7 +261,7 @@ def authenticator(*, locks: bool) -> Callable[[Steps, Exchange], Principal]:
     def authenticate(steps: Steps, exchange: Exchange) -> Principal:
         value = exchange.one(b"x-auth-token")
         if value is None or steps.token is None:
-            return authenticate_signature(steps, exchange, locks=locks)
+            return check_signature(steps.signature, exchange, locks=locks)
         token = steps.token.find(exchange, value)
         steps.token.check_time(exchange, token)
         return Principal(token.project)
