@@ -37,6 +37,9 @@ _WAITING_FACTOR = 16
 _MAX_WAITING = 1024
 # Seconds that what is in flight is given to end when a run is closed.
 _CLOSING_SECONDS = 2.0
+# Ids that a journal claims, and outcomes that it records, at a time at most: each such commit waits for the disk,
+# and the requests of a slow one go on meanwhile.
+_JOURNAL_BATCH = 512
 _RETRY_RESERVE = 10  # second attempts held in reserve, for each request in flight
 
 _LOG = logging.getLogger("calloff.bulk")
@@ -193,7 +196,7 @@ async def _outcomes(
     surroundings: Surroundings,
     open_sender: Callable[[ssl.SSLContext | None, int], AsyncSender],
 ) -> AsyncGenerator[Outcome]:
-    source = source_of(ids, journal, options.concurrency * 4)
+    source = source_of(ids, journal, _JOURNAL_BATCH)
     sender = open_sender(core.tls, options.concurrency)
     running = _Run(core, operation, source, sender, options, surroundings)
     async with AsyncExitStack() as cleaning:
@@ -269,7 +272,7 @@ class _Run:
         self._workers = options.concurrency
         if options.wait:
             self._workers = max(self._workers, min(options.concurrency * _WAITING_FACTOR, _MAX_WAITING))
-        self.outbox = _Outbox(self._workers)
+        self.outbox = _Outbox(max(self._workers, _JOURNAL_BATCH))
         self._halt = Halt(surroundings.sleep)
         budget = Budget(options.concurrency * _RETRY_RESERVE)
         self._guard = KeyGuard(self._halt, options.concurrency if options.wait else None)
