@@ -221,23 +221,26 @@ def _text(path: Path) -> None:
     path.write_text("id\n1\n" * 500)
 
 
-def _empty(path: Path) -> None:
-    path.write_bytes(b"")
-
-
 def _database(path: Path) -> None:
     with sqlite3.connect(path) as db:
         db.execute("CREATE TABLE jobs (id TEXT)")
     db.close()
 
 
-@pytest.mark.parametrize("make", [_text, _empty, _database])
+@pytest.mark.parametrize("make", [_text, _database])
 def test_a_file_of_something_else_is_refused_and_left_as_it_is(path: Path, make: object) -> None:
     make(path)  # type: ignore[operator]
     before = path.read_bytes()
     with pytest.raises(InvalidInputError, match="is no journal; give a file that calloff cancel"):
         Journal.open(path)
     assert (path.read_bytes(), list(path.parent.iterdir())) == (before, [path])
+
+
+def test_a_file_that_a_kill_left_empty_is_told_from_something_else(path: Path) -> None:
+    path.write_bytes(b"")
+    with pytest.raises(InvalidInputError, match=r"holds no ids: .* nothing was sent; remove it and begin"):
+        Journal.open(path)
+    assert (path.read_bytes(), list(path.parent.iterdir())) == (b"", [path])
 
 
 def altered(journal: Journal, statement: str) -> Path:

@@ -111,6 +111,33 @@ def test_a_batch_that_is_dead_when_a_run_is_resumed_is_unknown(server: MockServe
     assert (outcome.result, outcome.state) == ("unknown", "dead")
 
 
+def test_batches_that_are_dead_do_not_end_a_resumed_run_as_failures(
+    server: MockServer, tmp_path: Path
+) -> None:
+    dead, open_still = jobs(server, OTC_BATCH, 30, "dead"), jobs(server, OTC_BATCH, 5)
+    with Journal.create(tmp_path / "run", header(OTC_BATCH)) as journal:
+        journal.add(job.id for job in [*dead, *open_still])
+        journal.claim(30)
+    with Journal.open(tmp_path / "run") as journal:
+        cancel(client(server, OTC_BATCH), OTC_BATCH, [], journal=journal, time=Time(), give_up_after=2)
+        assert results(journal) == {"unknown": 30, "cancelled": 5}
+
+
+def test_what_an_earlier_run_may_have_sent_is_never_called_unsent(server: MockServer, tmp_path: Path) -> None:
+    made = jobs(server, OTC_SQL, 40, "CANCELLED")
+    stop = asyncio.Event()
+    stop.set()
+    with Journal.create(tmp_path / "run", header(OTC_SQL)) as journal:
+        journal.add(job.id for job in made)
+        journal.claim(30)
+    with Journal.open(tmp_path / "run") as journal:
+        found = cancel(client(server, OTC_SQL), OTC_SQL, [], journal=journal, time=Time(), stop=stop)
+        assert results(journal) == {"unknown": 30, "not-sent": 10}
+        assert "an earlier run may have sent a cancel; the run stopped: it was" in found[0].reason
+    with Journal.open(tmp_path / "run") as journal:
+        assert list(journal.unsettled()) == [job.id for job in made[:30]]
+
+
 def test_a_run_that_stopped_can_be_resumed(server: MockServer, tmp_path: Path) -> None:
     made = jobs(server, OTC_SQL, 300)
     server.disturbances.add(Disturbance(kind="reset", operations="otc-dli/*"))

@@ -15,7 +15,9 @@ from pathlib import Path
 
 import pytest
 from cancel_support import CALLOFF, Operator, rows, serving
-from mock_calls import Caller
+from mock_calls import DLI, Caller
+
+from calloff.bulk.journal import Journal, JournalHeader
 
 WRONG_KEY = "AnotherSecretKey"
 NOT_HERE = "00000000-0000-4000-8000-000000000000"
@@ -186,6 +188,16 @@ def test_a_journal_that_was_asked_for_stays_and_tells_the_run_again(user: Operat
     taken = user.type(*ids, "--journal", "run.journal")
     assert (taken.returncode, taken.stdout) == (2, "")
     assert "there is a file run.journal already" in taken.stderr
+
+
+def test_a_journal_that_a_kill_left_without_ids_is_not_taken_for_a_finished_run(user: Operator) -> None:
+    header = JournalHeader(operation=DLI, endpoint="http://127.0.0.1", project_id="", identity="nobody")
+    Journal.create(user.folder / "run.journal", header).close()
+    done = user.resume("run.journal")
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "run.journal holds no ids" in done.stderr
+    assert "nothing was sent; remove it and begin again" in done.stderr
 
 
 def test_a_run_that_stops_early_gives_3_and_says_how_to_go_on(user: Operator) -> None:

@@ -23,11 +23,13 @@ if TYPE_CHECKING:
     from calloff.bulk.exchange import Exchange
     from calloff.bulk.pace import Halt, Pace
     from calloff.bulk.retries import Policy
+    from calloff.bulk.source import Task
     from calloff.bulk.tally import Tally
 
 # The states that say that a job was cancelled. A Spark batch has none: it is dead, whatever it died of.
 CANCELLED = frozenset({"Cancel", "CANCELLED"})
 _DEAD = "dead"
+_SENT_BEFORE = "an earlier run may have sent a cancel"
 
 _LOG = logging.getLogger("calloff.bulk")
 
@@ -104,9 +106,11 @@ class Canceller:
             return Outcome(job_id, self._key, "not-sent", reason=str(error))
         return await self._persist(_Trial(job_id, unsettled=True), None)
 
-    def not_sent(self, job_id: str, reason: str) -> Outcome:
-        """Make the outcome of an id that is left alone."""
-        return Outcome(job_id, self._key, "not-sent", reason=reason)
+    def left_alone(self, task: Task, reason: str) -> Outcome:
+        """Make the outcome of an id that this run does not come to."""
+        if task.sent_before:
+            return Outcome(task.job_id, self._key, "unknown", reason=f"{_SENT_BEFORE}; {reason}")
+        return Outcome(task.job_id, self._key, "not-sent", reason=reason)
 
     async def _persist(self, trial: _Trial, pending: PendingError | None) -> Outcome:
         try:
@@ -185,7 +189,7 @@ class Canceller:
 
     def _why(self, trial: _Trial) -> str:
         stopped = f"; not tried again, as the run stopped: {self._halt.reason}" if self._halt.reason else ""
-        return f"{trial.error or 'an earlier run may have sent a cancel'}{stopped}"
+        return f"{trial.error or _SENT_BEFORE}{stopped}"
 
     def _unknown(self, trial: _Trial, why: str = "") -> Outcome:
         state = f"; its state is {trial.state}" if trial.state else ""
@@ -222,11 +226,14 @@ class Canceller:
             outcome.request_id or "-",
             reason,
         )
-        self._tally.ended(outcome, trial.error)
+        if trial.state == _DEAD:
+            self._tally.answered()  # by a state that does not tell enough, which is no failure
+        else:
+            self._tally.ended(outcome, trial.error)
         return outcome
 
     async def _accepted(self, job_id: str, request_id: str, attempts: int) -> Outcome:
-        self._tally.accepted()
+        self._tally.answered()
         _LOG.debug("%s %s: accepted (request id %s)", self._key, job_id, request_id or "-")
         if self._waiting is None:
             return Outcome(

@@ -295,7 +295,9 @@ class Journal:
     def _resume(self) -> JournalHeader:
         self._lock()
         if self._pragma("application_id") != _APPLICATION_ID:
-            raise self._no_journal()
+            if self._db.execute("SELECT 1 FROM sqlite_master").fetchone():
+                raise self._no_journal()
+            raise self.holds_nothing()
         if (version := self._pragma("user_version")) != VERSION:
             raise InvalidInputError(
                 f"the journal {self.path} has version {version}, and this version of calloff reads {VERSION}; "
@@ -369,6 +371,13 @@ class Journal:
             raise JournalError(
                 f"{name} could not be read or written: {error}; what it holds up to here is kept"
             ) from error
+
+    def holds_nothing(self) -> InvalidInputError:
+        """Make the error for a journal without ids: a run that was killed before it kept any has sent nothing."""
+        return InvalidInputError(
+            f"{self.path} holds no ids: if it is a journal, its run was ended before it kept any, and nothing was "
+            "sent; remove it and begin again"
+        )
 
     def _no_journal(self) -> InvalidInputError:
         return InvalidInputError(f"{self.path} is no journal; give a file that calloff cancel --journal made")

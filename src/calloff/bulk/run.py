@@ -319,9 +319,7 @@ class _Run:
                 logging.INFO if self._closed else logging.WARNING, "the run stopped: %s", self._halt.reason
             )
         while not self._closed and (task := await self._next()) is not None:
-            await self._hand_out(
-                self._canceller.not_sent(task.job_id, f"the run stopped: {self._halt.reason}")
-            )
+            await self._hand_out(self._canceller.left_alone(task, f"the run stopped: {self._halt.reason}"))
         _LOG.info("%s: %s", self._operation.key, dict(self._counts))
         if self._failure is not None:
             raise self._failure

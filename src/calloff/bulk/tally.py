@@ -35,8 +35,8 @@ class Tally:
             self._pace.pause(min(FIRST_WAIT * 2**self._row, _LONGEST_LONE_WAIT))
             self._failed(str(error))
 
-    def accepted(self) -> None:
-        """Count an id whose cancel was accepted, whatever becomes of the job."""
+    def answered(self) -> None:
+        """Count an id of which the service told something, whatever becomes of the job."""
         self._row = 0
         self._budget.earn()
 
@@ -46,7 +46,7 @@ class Tally:
         denied = isinstance(error, PermissionDeniedError) and self._api != "tencent-ci"
         refused = isinstance(error, (RefusedError, PermissionDeniedError)) and not denied
         if outcome.result == "cancelled" or (outcome.result == "refused" and (outcome.state or refused)):
-            self.accepted()
+            self.answered()
         elif denied or (self._guard.open and not self._halt.reason):
             self._failed(outcome.reason)
 

@@ -114,6 +114,8 @@ def _resume(opts: Options, path: Path, chosen: Operation | None) -> int:
             header.require(operation=chosen.key)
         if header.operation not in OPERATIONS:
             raise InvalidInputError(f"the journal {path} is for {header.operation!r}, which there is not")
+        if not any(journal.counts().values()):
+            raise journal.holds_nothing()
         if not journal.left():
             _note(opts, "nothing is left to do; this is what became of the run")
             return _tell(opts, journal, "")
