@@ -250,9 +250,8 @@ class Trial:
             )
             with process:
                 while process.poll() is None:
-                    if early and time.monotonic() - begin >= seconds:
-                        break
-                    if not early and observer.answered() - before >= answers:
+                    answered = observer.answered() - before
+                    if time.monotonic() - begin >= seconds if early else answered >= answers:
                         break
                     time.sleep(0.005)
                 process.kill()

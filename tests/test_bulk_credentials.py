@@ -109,6 +109,18 @@ def test_a_403_for_jobs_that_have_ended_does_not_stop_a_run(server: MockServer, 
     assert [outcome.result for outcome in found].count("cancelled") == 20
 
 
+@pytest.mark.parametrize("operation", [CI_BATCH, CI_AI])
+@pytest.mark.parametrize("trouble", [{"kind": "reset"}, {"kind": "status", "status": 503}])
+def test_a_look_that_is_lost_does_not_make_a_403_one_of_the_credential(
+    server: MockServer, operation: str, trouble: dict[str, Any]
+) -> None:
+    server.disturbances.add(Disturbance(operations=OPERATIONS[operation].status.key, requests=2, **trouble))
+    made = jobs(server, operation, 30, "Success")
+    found = cancel(client(server, operation), operation, [job.id for job in made])
+
+    assert {(outcome.result, outcome.status) for outcome in found} == {("refused", 403)}
+
+
 @pytest.mark.parametrize("seconds", [-1200.0, 1200.0])
 def test_a_late_signature_that_is_a_403_is_mended_too(seconds: float) -> None:
     dialect = Dialect({"ci-authentication-status": "403"})

@@ -75,6 +75,7 @@ class Exchange:
         self._last: SigningCredential | None = None
         self._no_credential: CredentialError | None = None
         self._offset: float | None = None
+        self._doubtful = False  # whether the last failure may have had nothing to do with the credential
         self._known_bodies = {b""}
 
     def now(self) -> float:
@@ -162,6 +163,7 @@ class Exchange:
             if mend and self._tokens is not None and token_ended(error):
                 await self._ready(refused=credential)
                 raise _RemediedError
+            self._doubtful = False
             guard.failed(error)
             if mend and self._signs and self._corrected(answer, offset):
                 raise _RemediedError
@@ -170,7 +172,7 @@ class Exchange:
             if mend and "expired" in error.text and self._corrected(answer, offset):
                 guard.failed(error)
                 raise _RemediedError
-            if guard.failures or not await self._accepts(job_id, credential):
+            if (guard.failures and not self._doubtful) or not await self._accepts(job_id, credential):
                 guard.failed(error)
             else:
                 guard.proved()
@@ -180,12 +182,14 @@ class Exchange:
     async def _accepts(self, job_id: str, credential: SigningCredential) -> bool:
         """Ask for the state of a job to learn whether the credential is accepted."""
         request = self._prepared(self._operation.status, job_id, credential)
+        self._doubtful = True
         try:
             answer = await self._sender.send(request, deadline=time.monotonic() + self._core.timeout)
         except NoAnswerError:
             return False
         found = self._read_status(job_id, request, answer)
         if isinstance(found, (AuthenticationError, PermissionDeniedError)):
+            self._doubtful = False
             self._guard.failed(found)
         return isinstance(found, (JobState, RefusedError))
 
