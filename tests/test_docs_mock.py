@@ -23,10 +23,10 @@ TEXT = PAGE.read_text("utf-8")
 STARTED = 8600  # the port that the page speaks of
 
 
-def commands() -> list[tuple[str, list[str]]]:
-    """Give each command with the lines that it prints."""
+def commands(text: str = TEXT) -> list[tuple[str, list[str]]]:
+    """Give each command of a page with the lines that it prints."""
     found: list[tuple[str, list[str]]] = []
-    for block in re.findall(r"^```console\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE):
+    for block in re.findall(r"^```console\n(.*?)^```$", text, re.DOTALL | re.MULTILINE):
         assert block.startswith("$ ")
         for line in block.splitlines():
             if line.startswith("$ "):

@@ -120,7 +120,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "nothing, as the run stopped before its turn",
         "nothing is sent",
-        "not-sent",
+        "not-sent; unknown where an earlier run may have sent it",
         Step.HALT,
         (StoppedError,),
     ),
