@@ -1,0 +1,162 @@
+"""Write what other teams pick up with a release: a folder and an archive; ``nox -s bundle`` runs it.
+
+``python scripts/bundle.py FOLDER`` writes ``calloff-contract-VERSION/`` and ``calloff-contract-VERSION.tar.gz`` into
+the folder. The same commit always gives the same bytes (SOURCE_DATE_EPOCH sets the time of the entries). Nothing
+leaves this program that was not validated: documents as OpenAPI, data against its JSON Schema.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from contract.archive import packed, with_sums
+from contract.openapi30 import DerivationError, derive
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import OpenAPIV30SpecValidator, OpenAPIV31SpecValidator
+
+ROOT = Path(__file__).resolve().parent.parent
+SPEC = ROOT / "spec"
+SUFFIX = ".openapi.yaml"
+# Written in YAML for people, handed out as JSON; each has its schema under schemas/.
+CATALOGUES = ("requirements", "silent-points")
+# As they are: what explains the rest, and data that is JSON already.
+COPIED = (
+    "README.md",
+    "SOURCES.md",
+    "signing/README.md",
+    "signing/vector.schema.json",
+    "signing/q-sign.json",
+    "signing/sdk-hmac-sha256.json",
+    "signing/sdk-hmac-sha256-derived.json",
+    "verify/profile.schema.json",
+    "verify/report.schema.json",
+    "schemas/bundle.schema.json",
+    "schemas/requirements.schema.json",
+    "schemas/silent-points.schema.json",
+)
+# Data of the bundle -> the schema that describes it.
+SCHEMAS = {
+    "contract.json": "schemas/bundle.schema.json",
+    **{f"{name}.json": f"schemas/{name}.schema.json" for name in CATALOGUES},
+    **{path: "signing/vector.schema.json" for path in COPIED if path.startswith("signing/") and "-" in path},
+}
+
+
+class BundleError(Exception):
+    """Something that must not be handed out."""
+
+
+class _PlainDumper(yaml.SafeDumper):
+    """Writes every value where it stands: no anchors, which some readers of OpenAPI refuse."""
+
+    def ignore_aliases(self, _data: object) -> bool:
+        return True
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write the bundle into the folder that is named."""
+    given = sys.argv[1:] if arguments is None else arguments
+    if len(given) != 1 or given[0].startswith("-"):
+        print(__doc__, file=sys.stderr)
+        return 2
+    version = release()
+    try:
+        files = with_sums(contents(SPEC, version))
+    except (BundleError, DerivationError) as error:
+        print(f"bundle: {error}", file=sys.stderr)
+        return 1
+    target, name = Path(given[0]), f"calloff-contract-{version}"
+    shutil.rmtree(target / name, ignore_errors=True)
+    for path, content in files.items():
+        (target / name / path).parent.mkdir(parents=True, exist_ok=True)
+        (target / name / path).write_bytes(content)
+    (target / f"{name}.tar.gz").write_bytes(packed(files, name))
+    print(f"bundle: {len(files)} files in {target / name} and {name}.tar.gz")
+    return 0
+
+
+def release() -> str:
+    """Read the version of the package."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return str(project["version"])
+
+
+def contents(spec: Path, version: str) -> dict[str, bytes]:
+    """Make every file of a bundle but the checksums.
+
+    Args:
+        spec: the folder of the contract.
+        version: version of the package.
+
+    Raises:
+        BundleError: a document is no valid OpenAPI, or data breaks its schema.
+        DerivationError: a document has no form in OpenAPI 3.0.
+    """
+    files = {"LICENSE": (ROOT / "LICENSE").read_bytes()}
+    files |= {path: (spec / path).read_bytes() for path in COPIED}
+    files |= {f"{name}.json": _json(_yaml(spec / f"{name}.yaml")) for name in CATALOGUES}
+    documents = {}
+    for path in sorted(spec.glob(f"*{SUFFIX}")):
+        name = path.name.removesuffix(SUFFIX)
+        forms = document_forms(name, path)
+        places = {form: f"openapi-{form[:3]}/{name}.openapi.{form[4:]}" for form in forms}
+        files |= {places[form]: content for form, content in forms.items()}
+        info = _yaml(path)["info"]
+        documents[name] = {"title": info["title"], "version": info["version"], "files": places}
+    files["contract.json"] = _json(
+        {"format": 1, "release": version, "documents": documents, "schemas": SCHEMAS}
+    )
+    for data, schema in SCHEMAS.items():
+        _hold(data, json.loads(files[data]), json.loads(files[schema]))
+    return files
+
+
+def document_forms(name: str, path: Path) -> dict[str, bytes]:
+    """Give a document in OpenAPI 3.1 and 3.0, each as YAML and as JSON."""
+    written = _yaml(path)
+    derived = derive(written)
+    for document, validator in ((written, OpenAPIV31SpecValidator), (derived, OpenAPIV30SpecValidator)):
+        for error in validator(document).iter_errors():
+            raise BundleError(f"{name}, OpenAPI {document['openapi']}: {error.message}")
+    head = f"# Derived from the OpenAPI 3.1 form of {path.name}, which has the comments and decides.\n"
+    text = yaml.dump(derived, Dumper=_PlainDumper, sort_keys=False, allow_unicode=True, width=110)
+    return {
+        "3.1-yaml": path.read_bytes(),
+        "3.1-json": _json(_linked(written)),
+        "3.0-yaml": (head + text).encode(),
+        "3.0-json": _json(_linked(derived)),
+    }
+
+
+def _linked(node: Any) -> Any:
+    """Let the links of a document name the JSON forms of the others."""
+    if isinstance(node, Mapping):
+        return {
+            key: value.replace(".yaml#/", ".json#/") if key == "operationRef" else _linked(value)
+            for key, value in node.items()
+        }
+    return [_linked(item) for item in node] if isinstance(node, list) else node
+
+
+def _yaml(path: Path) -> Any:
+    return yaml.load(path.read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - safe
+
+
+def _json(data: object) -> bytes:
+    return (json.dumps(data, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def _hold(path: str, data: object, schema: Mapping[str, Any]) -> None:
+    for error in Draft202012Validator(schema).iter_errors(data):
+        raise BundleError(f"{path}: {error.json_path}: {error.message}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What other teams pick up: the contract in the forms that their tools read."""

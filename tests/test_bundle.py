@@ -1,0 +1,203 @@
+"""A bundle holds what it says, checks what it holds, and is the same every time."""
+
+from __future__ import annotations
+
+import importlib
+import io
+import json
+import shutil
+import subprocess
+import sys
+import tarfile
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "scripts"))
+bundle = importlib.import_module("bundle")
+archive = importlib.import_module("contract.archive")
+
+SPEC = ROOT / "spec"
+VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
+NAME = f"calloff-contract-{VERSION}"
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("bundle")
+    assert bundle.main([str(folder)]) == 0
+    return folder
+
+
+@pytest.fixture
+def copied(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(SPEC, tmp_path / "spec"))
+
+
+def test_every_document_is_there_in_four_forms(written: Path) -> None:
+    contract = json.loads((written / NAME / "contract.json").read_text("utf-8"))
+
+    assert contract["release"] == VERSION
+    assert {f"{name}.openapi.yaml" for name in contract["documents"]} == {
+        path.name for path in SPEC.glob("*.openapi.yaml")
+    }
+    for name, document in contract["documents"].items():
+        source = (SPEC / f"{name}.openapi.yaml").read_bytes()
+        forms = {form: (written / NAME / path).read_bytes() for form, path in document["files"].items()}
+        assert forms["3.1-yaml"] == source
+        assert without_links(json.loads(forms["3.1-json"])) == without_links(yaml.safe_load(source))
+        assert without_links(json.loads(forms["3.0-json"])) == without_links(
+            yaml.safe_load(forms["3.0-yaml"])
+        )
+        assert json.loads(forms["3.0-json"])["openapi"] == "3.0.4"
+        assert document["version"] == yaml.safe_load(source)["info"]["version"]
+
+
+def without_links(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {key: without_links(value) for key, value in node.items() if key != "operationRef"}
+    return [without_links(item) for item in node] if isinstance(node, list) else node
+
+
+@pytest.mark.parametrize("folder", ["openapi-3.0", "openapi-3.1"])
+@pytest.mark.parametrize("form", ["yaml", "json"])
+def test_a_link_leads_to_a_document_of_the_same_folder_and_form(
+    written: Path, folder: str, form: str
+) -> None:
+    place = written / NAME / folder
+    document = yaml.safe_load((place / f"otc-dli.openapi.{form}").read_text("utf-8"))
+
+    link = document["components"]["responses"]["SqlCancelAnswered"]["links"]["readState"]["operationRef"]
+
+    target, _, pointer = link.partition("#/")
+    assert target == f"otc-dli-status.openapi.{form}"
+    found = yaml.safe_load((place / target).read_text("utf-8"))
+    for part in pointer.split("/"):
+        found = found[part.replace("%7B", "{").replace("%7D", "}").replace("~1", "/")]
+    assert found["operationId"] == "getSqlJobStatus"
+
+
+@pytest.mark.parametrize("name", ["requirements", "silent-points"])
+def test_the_catalogues_are_the_same_data_as_json(written: Path, name: str) -> None:
+    handed_out = json.loads((written / NAME / f"{name}.json").read_text("utf-8"))
+
+    assert handed_out == yaml.safe_load((SPEC / f"{name}.yaml").read_text("utf-8"))
+
+
+def test_every_file_of_data_has_a_schema_and_keeps_it(written: Path) -> None:
+    folder = written / NAME
+    schemas = json.loads((folder / "contract.json").read_text("utf-8"))["schemas"]
+    data = {
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*.json")
+        if not path.name.endswith((".schema.json", ".openapi.json"))
+    }
+
+    assert schemas.keys() == data
+    for path, schema in schemas.items():
+        validator = Draft202012Validator(json.loads((folder / schema).read_text("utf-8")))
+        validator.check_schema(validator.schema)
+        assert list(validator.iter_errors(json.loads((folder / path).read_text("utf-8")))) == []
+
+
+def test_nothing_of_the_contract_is_forgotten(written: Path) -> None:
+    handed_out = {path.name for path in (written / NAME).rglob("*") if path.is_file()}
+    converted = {"requirements.yaml", "silent-points.yaml"}
+
+    assert {path.name for path in SPEC.rglob("*") if path.is_file()} - handed_out == converted
+
+
+def test_the_sums_cover_every_file_and_are_right(written: Path) -> None:
+    folder = written / NAME
+    listed = [line.split("  ")[1] for line in (folder / "SHA256SUMS").read_text("utf-8").splitlines()]
+    checked = subprocess.run(
+        ["sha256sum", "--check", "--strict", "SHA256SUMS"],
+        cwd=folder,
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+
+    present = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert {*listed, "SHA256SUMS"} == present
+    assert checked.returncode == 0, checked.stderr
+
+
+def test_the_archive_holds_the_folder_and_nothing_of_the_machine(written: Path) -> None:
+    with tarfile.open(written / f"{NAME}.tar.gz") as packed:
+        entries = packed.getmembers()
+        packed_files = {
+            entry.name: file.read() for entry in entries if (file := packed.extractfile(entry)) is not None
+        }
+
+    assert packed_files == {
+        path.relative_to(written).as_posix(): path.read_bytes()
+        for path in (written / NAME).rglob("*")
+        if path.is_file()
+    }
+    assert [entry.name for entry in entries] == sorted(packed_files)
+    assert {(entry.uid, entry.gid, entry.uname, entry.gname, entry.mode) for entry in entries} == {
+        (0, 0, "", "", 0o644)
+    }
+
+
+def test_a_second_bundle_has_the_same_bytes(written: Path, tmp_path: Path) -> None:
+    environment = {"PATH": "/usr/bin:/bin", "TZ": "Asia/Tokyo", "PYTHONHASHSEED": "7", "LC_ALL": "C"}
+    command = [sys.executable, str(ROOT / "scripts" / "bundle.py"), str(tmp_path)]
+    subprocess.run(command, env=environment, check=True, capture_output=True, timeout=60)
+
+    assert (tmp_path / f"{NAME}.tar.gz").read_bytes() == (written / f"{NAME}.tar.gz").read_bytes()
+
+
+def test_the_time_of_the_entries_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+
+    with tarfile.open(fileobj=io.BytesIO(archive.packed({"a": b"1"}, "root"))) as packed:
+        assert [(entry.name, entry.mtime) for entry in packed.getmembers()] == [("root/a", 1700000000)]
+
+
+def test_an_old_bundle_leaves_nothing_behind(tmp_path: Path) -> None:
+    left = tmp_path / NAME / "left.txt"
+    left.parent.mkdir()
+    left.write_text("old", "utf-8")
+
+    bundle.main([str(tmp_path)])
+
+    assert not left.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "told"),
+    [
+        (
+            "requirements.yaml",
+            "    level: MUST",
+            "    level: OUGHT",
+            r"requirements.json: \$\.requirements\[0\]",
+        ),
+        ("silent-points.yaml", "    because:", "    reason:", r"silent-points.json: "),
+        ("signing/q-sign.json", '"verdict": "valid"', '"verdict": "fine"', r"signing/q-sign.json: "),
+        ("otc-dli.openapi.yaml", "  version: 1.0.0", "  edition: 1.0.0", r"otc-dli, OpenAPI 3\.1\.1: "),
+        ("otc-dli.openapi.yaml", "  version: 1.0.0", "  version: 1.x", r"contract.json: \$\.documents"),
+    ],
+    ids=["requirement", "silent-point", "vector", "document", "version"],
+)
+def test_what_breaks_its_form_is_not_handed_out(
+    copied: Path, name: str, old: str, new: str, told: str
+) -> None:
+    text = (copied / name).read_text("utf-8")
+    assert old in text
+    (copied / name).write_text(text.replace(old, new, 1), "utf-8")
+
+    with pytest.raises(bundle.BundleError, match=told):
+        bundle.contents(copied, VERSION)
+
+
+def test_wrong_use_is_told() -> None:
+    assert bundle.main([]) == 2
+    assert bundle.main(["--help"]) == 2
