@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 LOOPBACK = "127.0.0.1"
 START_SECONDS = 10.0
+GRACE_SECONDS = 2.0  # how long what is being answered may take when the server ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +78,25 @@ def _uvicorn(site: Site, limits: Limits) -> Any:
         log.addHandler(logging.NullHandler())  # without any, Python prints its warnings to stderr
 
     class Server(uvicorn.Server):
-        """Leaves signals to the caller: the embedded server must not touch them. Bounds the handshake of TLS."""
+        """Leaves signals to the caller: the embedded server must not touch them. Bounds the handshake of TLS.
+
+        It ends when it is told to, where uvicorn looks ten times per second whether it is to.
+        """
+
+        _asked: asyncio.Event | None = None
+        _loop: asyncio.AbstractEventLoop | None = None
+
+        def stop(self) -> None:
+            """Tell it to end, from any thread."""
+            self.should_exit = True
+            if self._loop is not None and self._asked is not None:
+                with contextlib.suppress(RuntimeError):  # the loop has ended already
+                    self._loop.call_soon_threadsafe(self._asked.set)
 
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             """Listen as uvicorn would, which knows no limit for a handshake; asyncio's own is a minute."""
             loop, protocol = asyncio.get_running_loop(), cast("Any", self.config.http_protocol_class)
+            self._asked, self._loop = asyncio.Event(), loop
             bounds: dict[str, Any] = {}
             if site.served is not None:
                 bounds = {
@@ -95,6 +110,25 @@ def _uvicorn(site: Site, limits: Limits) -> Any:
                 for sock in sockets or ()
             ]
             self.started = True
+
+        async def main_loop(self) -> None:
+            """Wait until it is told to end."""
+            if self._asked is not None and not self.should_exit:
+                await self._asked.wait()
+
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            """Close as uvicorn would, which waits a tenth of a second even where nobody is left to wait for."""
+            for listening in (*self.servers, *(sockets or ())):
+                listening.close()
+            for connection in list(self.server_state.connections):
+                connection.shutdown()
+            loop, pause = asyncio.get_running_loop(), 0.0
+            deadline = loop.time() + GRACE_SECONDS
+            while (self.server_state.connections or self.server_state.tasks) and loop.time() < deadline:
+                await asyncio.sleep(pause)
+                pause = min(0.05, pause * 2 or 0.001)
+            for task in self.server_state.tasks:
+                task.cancel()
 
         @contextlib.contextmanager
         def capture_signals(self) -> Generator[None, None, None]:
@@ -116,7 +150,6 @@ def _uvicorn(site: Site, limits: Limits) -> Any:
         date_header=False,  # the protocol writes it by the clock of the server, which may be skewed
         proxy_headers=False,
         timeout_keep_alive=math.ceil(limits.idle_seconds),
-        timeout_graceful_shutdown=2,
     )
     config.load()
     return Server(config)
@@ -240,7 +273,7 @@ def run_embedded(
                 raise RuntimeError("the mock did not start; its log says why")
             yield MockServer(site.announcement, site.state, site.disturbances, site.journal)
         finally:
-            server.should_exit = True
+            server.stop()
             thread.join(START_SECONDS)
 
 
@@ -321,13 +354,10 @@ def _own_limits(request_seconds: float) -> Limits:
 
 
 async def _serve(server: Any, site: Site, announce: Callable[[dict[str, Any]], None]) -> None:
-    def stop() -> None:
-        server.should_exit = True
-
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(NotImplementedError, RuntimeError):  # Windows, or not in the main thread
-            loop.add_signal_handler(number, stop)
+            loop.add_signal_handler(number, server.stop)
     running = asyncio.create_task(server.serve(sockets=list(site.sockets.values())))
     while not server.started and not running.done():
         await asyncio.sleep(0.002)

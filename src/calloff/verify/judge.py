@@ -38,6 +38,7 @@ class Document:
     def __init__(self, api: Api) -> None:
         self.api = api
         self.content: Mapping[str, Any] = read_yaml(api.document)
+        self._responses: dict[str, Mapping[int, Any]] = {}
         self._validators: dict[tuple[str, int, str], Draft202012Validator | None] = {}
 
     def resolve(self, node: Any) -> Any:
@@ -51,8 +52,10 @@ class Document:
 
     def responses(self, operation: Operation) -> Mapping[int, Any]:
         """Return the documented answers of *operation* by status."""
-        node = self.content["paths"][operation.path][operation.method.lower()]["responses"]
-        return {int(status): self.resolve(response) for status, response in node.items()}
+        if operation.name not in self._responses:
+            node = self.content["paths"][operation.path][operation.method.lower()]["responses"]
+            self._responses[operation.name] = {int(key): self.resolve(value) for key, value in node.items()}
+        return self._responses[operation.name]
 
     def validator(self, operation: Operation, status: int, media_type: str) -> Draft202012Validator | None:
         """Return the validator of one documented body, or None where none is documented."""

@@ -8,7 +8,6 @@ of one of them for each operation.
 from __future__ import annotations
 
 import re
-import time
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
@@ -245,14 +244,14 @@ def _has_the_form(answer: Answer) -> bool:
 def _look(found: Examination, session: Session) -> Response | None:
     """Send a request without a credential, set our clock by the answer and return it, None where there is none."""
     probe = _probe(found, session, _BARE)
-    before = time.time()
+    before = session.target.clock.now()
     try:
         response = _send(found, session, probe, _cancel(probe)).response
     except NoAnswerError:
         # A server may do so to a stranger; the first right request tells.
         found.clock = "unknown"
         return None
-    _set_clock(found, response, before, time.time())
+    _set_clock(found, response, before, session.target.clock.now())
     return response
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -114,7 +113,7 @@ def cancelled_job_stays_so(probe: Probe) -> None:
         return
     if probe.settled_state(job.job_id) != states.cancelled:
         return
-    time.sleep(AFTERWARDS)
+    target.clock.sleep(AFTERWARDS)
     probe.hold(requirement)
     after = target.state(operation, job.job_id)
     if after != states.cancelled:

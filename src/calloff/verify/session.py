@@ -318,7 +318,7 @@ class Probe:
         for rule in RULES:
             if not (self.notes(rule.requirement) and rule.concerns(answer)):
                 continue
-            self.hold(rule.requirement)
+            self.outcome.exercised[rule.requirement, self.operation.key] += 1
             if (broken := rule.broken(answer)) is not None:
                 self.violate(rule.requirement, *broken, Exchange(answer.request, answer.response))
 

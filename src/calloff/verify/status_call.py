@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 from xml.etree.ElementTree import ParseError
@@ -105,15 +104,15 @@ def settled_state(probe: Probe, job: Job) -> str:
 
     Waiting once for a server that forgets is enough. Raises CannotSupplyError where no state is told.
     """
-    key = probe.operation.key
+    key, clock = probe.operation.key, probe.target.clock
     wanted = JOB_STATES[key].cancelled
     broken = any(
         found.violated("cancel-takes-effect", key) for found in (probe.outcome, probe.session.outcome)
     )
-    deadline = time.monotonic() + (0 if broken else probe.target.settle)
+    deadline = clock.elapsed() + (0 if broken else probe.target.settle)
     pause = _FIRST_PAUSE
-    while (state := asked_state(probe, job)) != wanted and time.monotonic() < deadline:
-        time.sleep(pause)
+    while (state := asked_state(probe, job)) != wanted and clock.elapsed() < deadline:
+        clock.sleep(pause)
         pause = min(pause * 2, _LONGEST_PAUSE)
     return state
 

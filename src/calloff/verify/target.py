@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import ssl
 import threading
-import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from urllib.parse import quote
 
 from calloff.apis import APIS
 from calloff.verify import provided
+from calloff.verify.clock import Clock
 from calloff.verify.key_guard import KeyGuard
 from calloff.verify.pace import Pace
 from calloff.verify.wire import Address, NoAnswerError, Request, Wire
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from calloff.apis import Api, Operation
+    from calloff.verify.wire import Response
 
 
 class CannotSupplyError(Exception):
@@ -119,11 +120,22 @@ class JobSource(Protocol):
         """Close the connection, if there is one."""
 
 
+class Sender(Protocol):
+    """What takes a request to a server, and its answer back."""
+
+    def send(self, request: Request) -> Response:
+        """Send *request* and return the answer."""
+
+    def close(self) -> None:
+        """Keep nothing open."""
+
+
 @dataclass
 class ProviderStates:
     """Ask the target for jobs and credentials, as ``spec/provider-states.openapi.yaml`` describes.
 
-    *timeout* is in seconds, *tls* holds the authorities that are trusted, by default those of the system.
+    *timeout* is in seconds, *tls* holds the authorities that are trusted, by default those of the system. *sender*
+    takes what is asked in place of connections to *url*.
     """
 
     reads_state: ClassVar[bool] = True
@@ -131,12 +143,13 @@ class ProviderStates:
     url: str
     timeout: float = 10.0
     tls: ssl.SSLContext | None = field(default=None, repr=False)
+    sender: Sender | None = field(default=None, repr=False)
     _address: Address = field(init=False, repr=False)
-    _wires: Wires = field(init=False, repr=False)
+    _wires: Sender = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self._address = Address.parse(self.url)
-        self._wires = Wires(self._new_wire)
+        self._wires = Wires(self._new_wire) if self.sender is None else self.sender
 
     def abilities(self, api: str) -> Mapping[str, Any]:
         """Return the states per operation and the credential kinds that the target can bring about."""
@@ -234,7 +247,7 @@ class Target:
     target supplies no jobs, and the checks that need one are skipped. *timeout* and *settle* are in seconds, *tls*
     holds the authorities that are trusted, *clock_skew* is the server's clock minus ours, in seconds. *guard*
     keeps the keys from being locked. *status_calls* says, by operation, why its status call tells nothing of given
-    jobs: empty where it does, absent where that was not tried. Threads may share a target.
+    jobs: empty where it does, absent where that was not tried. *clock* tells our time. Threads may share a target.
     """
 
     api: Api
@@ -251,6 +264,7 @@ class Target:
     guard: KeyGuard = field(default_factory=KeyGuard, repr=False)
     wire: Wires = field(init=False, repr=False)
     status_calls: dict[str, str] = field(default_factory=dict)
+    clock: Clock = field(default_factory=Clock, repr=False)
     _lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
     _minted: dict[str, Keys] = field(default_factory=dict, repr=False)
     _retired: list[str] = field(default_factory=list, repr=False)
@@ -277,7 +291,7 @@ class Target:
 
     def now(self) -> float:
         """Return the server's time in Unix seconds, which signatures are dated with."""
-        return time.time() + self.clock_skew
+        return self.clock.now() + self.clock_skew
 
     @property
     def reads_state(self) -> bool:
@@ -339,10 +353,10 @@ class Target:
 
     def settled_state(self, operation: Operation, job_id: str, wanted: str, within: float) -> str:
         """Read the state until it is *wanted* or *within* seconds have passed; return the last one."""
-        deadline = time.monotonic() + within
+        deadline = self.clock.elapsed() + within
         pause = 0.01
-        while (state := self.state(operation, job_id)) != wanted and time.monotonic() < deadline:
-            time.sleep(pause)
+        while (state := self.state(operation, job_id)) != wanted and self.clock.elapsed() < deadline:
+            self.clock.sleep(pause)
             pause = min(pause * 2, 0.2)
         return state
 

@@ -13,6 +13,7 @@ import ssl
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 import h11
@@ -97,6 +98,7 @@ class Address:
     prefix: str
 
     @classmethod
+    @lru_cache(maxsize=64)
     def parse(cls, base_url: str) -> Address:
         """Take *base_url* apart; raise ValueError where it is none."""
         wanted = "expected a base URL such as http://127.0.0.1:8601"

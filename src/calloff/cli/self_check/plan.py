@@ -43,13 +43,24 @@ def variations(*, full: bool, seeds: int) -> Iterator[Variation]:
         for api in APIS:
             # Several requests at a time: most of what they do is wait.
             yield Variation("disturbance", name, api, disturbances=(disturbance,), workers=4)
-    # The quick budget leaves schemathesis out: it takes long, and its seeds differ little.
+    # The quick budget leaves the model and schemathesis out: they take long, and their seeds differ little.
     for seed in range(max(1, seeds // 10)):
         for variation in _choices():
-            yield replace(variation, layers=("fuzz",), budget="standard", records={}, seed=seed)
+            if full:
+                yield replace(variation, budget="standard", seed=seed, hurried=seed > 0)
+            else:
+                yield replace(
+                    variation,
+                    layers=("model", "fuzz"),
+                    budget="standard",
+                    records={},
+                    seed=seed,
+                    hurried=True,
+                )
     for seed in range(seeds):
         for variation in (*_choices(), *(_pairs(seed) if full else ())):
-            yield replace(variation, seed=seed)
+            # The first seed is tried as a stranger's server would be: in real time, and over HTTP alone.
+            yield replace(variation, seed=seed, hurried=seed > 0)
 
 
 def points_of(api: ApiName) -> list[SilentPoint]:

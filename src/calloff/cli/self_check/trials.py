@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from calloff.apis import OPERATIONS
+from calloff.cli.self_check.hurry import Desk, hurried_clock
 from calloff.contract import load_catalogue
 from calloff.mock.dialects import Dialect
 from calloff.mock.disturbances import parse_disturbance
 from calloff.mock.server import run_embedded
+from calloff.verify.clock import Clock
 from calloff.verify.engine import LAYERS, Run, checks, run_check
 from calloff.verify.session import Session
-from calloff.verify.target import announced_targets
+from calloff.verify.target import ProviderStates, announced_targets
 
 if TYPE_CHECKING:
     from calloff.apis import ApiName, Operation
@@ -59,7 +61,8 @@ class Finding:
 class Variation:
     """A right server: its choices where the vendor is silent, and what disturbs it.
 
-    *kind* is the table that it stands in, *records* the choices that the suite must have seen afterwards.
+    *kind* is the table that it stands in, *records* the choices that the suite must have seen afterwards. Where it is
+    *hurried*, no wait takes time and the provider states are asked without a connection.
     """
 
     kind: str
@@ -73,6 +76,7 @@ class Variation:
     budget: Budget = "quick"
     seed: int = 0
     workers: int = 1
+    hurried: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,12 +158,19 @@ def _judge(variation: Variation) -> Verdict:
         workers=variation.workers,
     )
     began = monotonic()
+    clock = hurried_clock() if variation.hurried else Clock()
     with run_embedded(
         [variation.api],
         dialect=Dialect(variation.choices),
+        seed=variation.seed,
         disturbances=[parse_disturbance(text) for text in variation.disturbances],
+        clock=clock.now,
     ) as server:
-        run.verify(announced_targets(server.announcement))
+        targets = announced_targets(server.announcement)
+        if variation.hurried:
+            states = ProviderStates(server.announcement["provider_states_url"], sender=Desk(server.state))
+            targets = [replace(target, clock=clock, states=states) for target in targets]
+        run.verify(targets)
     if run.interrupted:
         raise KeyboardInterrupt
     outcome = run.outcomes[variation.api]
