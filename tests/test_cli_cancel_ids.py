@@ -90,6 +90,11 @@ def test_each_id_knows_where_it_stands(tmp_path: Path) -> None:
         ("ids.jsonl", '["a"]\n', "it is no object with a text 'job_id'; name the member with --field"),
         ("ids.jsonl", '{"job_id": 5}\n', "it is no object with a text 'job_id'"),
         ("ids.jsonl", '{"id": "a"}\n', "it is no object with a text 'job_id'"),
+        ("ids.jsonl", '[{"job_id": "a"}]\n', "it is no object with a text 'job_id'"),
+        ("ids.jsonl", '["job_id", "a"]\n', "it is no object with a text 'job_id'"),
+        ("ids.jsonl", '{"x": {"job_id": "a"}}\n', "it is no object with a text 'job_id'"),
+        ("ids.jsonl", '{"job_id": "a", "job_id": "b"}\n', "the member 'job_id' is there more than once"),
+        ("ids", "job-1#2\n", "line 1: 'job-1#2'"),
     ],
 )
 def test_a_line_without_an_id_is_told_with_its_number(

@@ -23,6 +23,7 @@ Format = Literal["plain", "csv", "jsonl"]
 DEFAULT_NAME = "job_id"  # of the column or field; it is what --output writes
 _SUFFIXES: dict[str, Format] = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
 _LONGEST_LINE = 65_536
+_COMMENT = re.compile(r"(?:^|\s)#")  # within a word it is none: what is before it may be another job's id
 _SHOWN = 20  # invalid ids that are listed; the rest is counted
 
 
@@ -120,7 +121,7 @@ _Read = Iterator[tuple[int, str, str]]  # line, text, what is wrong with it
 
 def _plain(lines: Iterator[str], _member: str) -> _Read:
     for number, line in enumerate(lines, 1):
-        if text := line.partition("#")[0].strip():
+        if text := _COMMENT.split(line, maxsplit=1)[0].strip():
             yield number, text, ""
 
 
@@ -149,15 +150,20 @@ def _jsonl(lines: Iterator[str], field: str) -> _Read:
         if not line.strip():
             continue
         try:
-            value = json.loads(line)
+            value = json.loads(line, object_pairs_hook=list)
         except (ValueError, RecursionError):
             yield number, "", "it is no JSON"
             continue
-        text = value.get(field) if isinstance(value, dict) else None
-        if isinstance(text, str):
-            yield number, text, ""
-        else:
-            yield number, "", f"it is no object with a text {field!r}; name the member with --field"
+        # The members of an object are pairs here, as one that is there twice may name two jobs.
+        pairs = value if isinstance(value, list) else []
+        found = [pair[1] for pair in pairs if isinstance(pair, tuple) and pair[0] == field]
+        match found:
+            case [str(text)]:
+                yield number, text, ""
+            case [_, _, *_]:
+                yield number, "", f"the member {field!r} is there more than once"
+            case _:
+                yield number, "", f"it is no object with a text {field!r}; name the member with --field"
 
 
 _READERS: dict[Format, Callable[[Iterator[str], str], _Read]] = {
