@@ -264,6 +264,26 @@ def test_a_run_is_not_resumed_elsewhere_or_as_somebody_else_unless_told(
     assert (asked.returncode, "say --yes" in asked.stderr) == (2, True)
 
 
+def test_a_server_that_only_the_journal_names_gets_no_credential_unasked(user: Operator) -> None:
+    url = "https://jobs.invalid"
+    header = JournalHeader(
+        operation=DLI,
+        endpoint=url,
+        project_id="p1",
+        identity="token",
+        connection={"base_url": url, "project_id": "p1"},
+    )
+    with Journal.create(user.folder / "run.journal", header) as journal:
+        journal.add([NOT_HERE])
+    mine = ("--token", "env:MINE", "--timeout", "1")
+    done = user.resume("run.journal", *mine, MINE="made-up")
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"this would cancel 1 job with {DLI} at {url}, project p1, as token" in done.stderr
+    assert "say --yes" in done.stderr
+    assert user.resume("run.journal", *mine, "--yes", MINE="made-up").returncode == 3
+
+
 def test_a_run_resumed_elsewhere_by_force_goes_there(user: Operator, stopped: Path) -> None:
     keys = user.caller.place("huaweicloud-dli/cancelSqlJob")["credentials"]
     done = user.resume(

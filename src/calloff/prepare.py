@@ -101,7 +101,7 @@ def own_endpoint(base_url: str, *, host: str | None = None, allow_http: bool = F
     if any(segment in (".", "..") for segment in found["prefix"].split("/")):
         raise InvalidInputError(f"{expected}; its path must not hold dot segments")
     name, port = authority
-    if found["scheme"] == "http" and not allow_http and not _is_loopback(name):
+    if found["scheme"] == "http" and not allow_http and not is_loopback(name):
         raise InvalidInputError(
             f"http://{name} would carry the credential in clear text; use https, or allow_http=True on a "
             "network that you trust"
@@ -323,7 +323,8 @@ def _authority(text: str) -> tuple[str, int] | None:
     return name, port
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Tell whether a host is this machine; a name counts where no resolver may give it to another."""
     try:
         return ip_address(host).is_loopback
     except ValueError:

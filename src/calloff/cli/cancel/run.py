@@ -21,6 +21,7 @@ from calloff.cli.cancel.interrupts import interrupts
 from calloff.cli.cancel.progress import notes, progress
 from calloff.cli.connection import client_from, find_credential
 from calloff.errors import InvalidInputError, JournalError
+from calloff.prepare import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -125,7 +126,8 @@ def _resume(opts: Options, path: Path, chosen: Operation | None) -> int:
         text = target.sentence(journal)
         if opts.dry_run:
             return _show(target, journal, text)
-        if opts.force_resume and not opts.yes and not plan.ask(text):
+        doubtful = opts.force_resume or _led_by(header.connection, opts.connection, target)
+        if doubtful and not opts.yes and not plan.ask(text):
             return _nothing_sent()
         _note(opts, f"going on: {text}")
         return _run(opts, target, journal)
@@ -138,6 +140,12 @@ def _require_same(began: JournalHeader, now: JournalHeader) -> None:
         began.require(endpoint=now.endpoint, project_id=now.project_id, identity=now.identity)
     except InvalidInputError as error:
         raise InvalidInputError(f"{error} (--force-resume resumes it all the same)") from None
+
+
+def _led_by(kept: Mapping[str, Any], given: ConnectionOptions, target: _Target) -> bool:
+    """Tell whether nobody but the journal says that another machine than the vendor's gets the credential."""
+    host = target.client.core.endpoint.host
+    return bool(kept.get("base_url")) and not given.base_url and not is_loopback(host)
 
 
 def _taken_over(given: ConnectionOptions, kept: Mapping[str, Any]) -> ConnectionOptions:
