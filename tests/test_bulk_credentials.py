@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from calloff import (
     AccessKey,
     CredentialError,
     IamPassword,
+    Outcome,
     RefreshingKey,
     TemporaryKey,
     Token,
@@ -130,6 +132,32 @@ def test_a_late_signature_that_is_a_403_is_mended_too(seconds: float) -> None:
         found = cancel(client(server, CI_AI), CI_AI, [job.id for job in made])
 
     assert {outcome.result for outcome in found} == {"cancelled"}
+
+
+@every_operation
+@pytest.mark.parametrize("seconds", [-86400.0, 86400.0])
+def test_a_clock_that_is_set_during_a_run_brings_no_key_near_its_lock(
+    server: MockServer, operation: str, seconds: float
+) -> None:
+    wrong = 0.0
+    configured = client(server, operation, clock=lambda: time.time() + wrong)
+    made = [job.id for job in jobs(server, operation, 300)]
+
+    async def run() -> list[Outcome]:
+        nonlocal wrong
+        found = []
+        async with aclosing(
+            cancel_many(configured, operation.partition("/")[2], made, rate=None)
+        ) as outcomes:
+            async for outcome in outcomes:
+                found.append(outcome)
+                wrong = seconds if 100 <= len(found) < 200 else 0.0
+        return found
+
+    found = asyncio.run(run())
+
+    assert {outcome.result for outcome in found} == {"cancelled"}
+    assert refused(server, OPERATIONS[operation].api) <= 2
 
 
 @pytest.mark.parametrize("operation", DLI)

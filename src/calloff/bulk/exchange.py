@@ -75,6 +75,7 @@ class Exchange:
         self._last: SigningCredential | None = None
         self._no_credential: CredentialError | None = None
         self._offset: float | None = None
+        self._ahead = self._clock_ahead()
         self._doubtful = False  # whether the last failure may have had nothing to do with the credential
         self._known_bodies = {b""}
 
@@ -120,6 +121,7 @@ class Exchange:
         if not self._pace.free:
             await self._pace.turn()
         credential = self._fixed or await self._ready()
+        self._watch_clock()
         alone = False
         if guard.open:
             guard.flying += 1
@@ -127,6 +129,7 @@ class Exchange:
             alone = await guard.enter()
             if not self._pace.free:
                 await self._pace.turn()
+            self._watch_clock()
         try:
             if self._halt.reason and (call is self._operation or guard.shut):
                 return StoppedError(f"the run stopped: {self._halt.reason}")
@@ -193,8 +196,22 @@ class Exchange:
             self._guard.failed(found)
         return isinstance(found, (JobState, RefusedError))
 
+    def _clock_ahead(self) -> float:
+        return self._core.clock() - time.monotonic()
+
+    def _watch_clock(self) -> None:
+        """Let one request go alone again where the clock was set or the machine slept: none may be accepted now."""
+        ahead = self._clock_ahead()
+        if abs(ahead - self._ahead) > MAX_SKEW:
+            _LOG.warning("the clock of this machine jumped by %+.0f s", ahead - self._ahead)
+            self._ahead, self._offset = ahead, None
+            self._guard.doubt()
+
     def _corrected(self, answer: Answer, offset: float | None) -> bool:
-        """Correct the clock by the Date of an answer, once; say whether it is another one than at ``offset``."""
+        """Correct the clock by the Date of an answer, once; say whether it is another one than at ``offset``.
+
+        Once for each time that the clock was set.
+        """
         if self._offset is not None:
             return offset is None
         try:

@@ -22,7 +22,8 @@ class KeyGuard:
     It opens when one that was sent alone was answered by somebody who accepted the credential. ``flying`` is how
     many are on their way; who finds it open adds itself. ``limit`` is how many may be, None where the callers are
     no more than that. What is in flight when a key stops working cannot be called back: from then on
-    nothing leaves until it is answered.
+    nothing leaves until it is answered. They are as many as leave in the time of an answer, and if the key was
+    revoked, its lock harms nobody; what makes a good key fail, a clock that is set, is told by ``doubt`` before.
     """
 
     def __init__(self, halt: Halt, limit: int | None = None) -> None:
@@ -67,6 +68,10 @@ class KeyGuard:
     def proved(self) -> None:
         """Take note that the credential of a request that was sent alone was accepted."""
         self.failures, self.open = 0, True
+
+    def doubt(self) -> None:
+        """Take note that what proved the credential may hold no more."""
+        self.open = False
 
     def renewed(self) -> None:
         """Take note that another key is used from now on."""
