@@ -30,7 +30,7 @@ def write(run: Run) -> str:
             "name": "calloff",
             "version": version("calloff"),
             "catalogue": run.catalogue.digest,
-            "contract": {target.api.name: document_version(target.api.document) for target in run.targets},
+            "contract": {target.api.name: document_version(target.api.name) for target in run.targets},
         },
         "observed": {point: dict(sorted(choices[point].items())) for point in sorted(choices)},
     }

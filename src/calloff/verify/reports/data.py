@@ -9,12 +9,11 @@ import json
 from collections import defaultdict
 from dataclasses import asdict
 from datetime import date
-from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from calloff.contract import read_yaml
 from calloff.verify.expectations import covering
+from calloff.verify.judge import document_of
 from calloff.verify.redact import Redactor
 from calloff.verify.reports.violations import grouped
 from calloff.verify.reports.words import headline
@@ -24,6 +23,7 @@ from calloff.verify.target import ProviderStates
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from calloff.apis import ApiName
     from calloff.verify.engine import Run
     from calloff.verify.expectations import Expectation
     from calloff.verify.outcome import Outcome
@@ -75,7 +75,7 @@ def report(
             "name": "calloff",
             "version": version("calloff"),
             "catalogue": run.catalogue.digest,
-            "contract": {target.api.name: document_version(target.api.document) for target in run.targets},
+            "contract": {target.api.name: document_version(target.api.name) for target in run.targets},
         },
         "date": day.isoformat(),
         "seed": run.seed,
@@ -140,10 +140,9 @@ def to_json(data: dict[str, Any]) -> str:
     return frame.replace('"cells": []', f'"cells": [\n{lines}\n ]' if lines else '"cells": []') + "\n"
 
 
-@cache
-def document_version(name: str) -> str:
-    """Return the version that the document *name* of the contract gives itself."""
-    return str(read_yaml(name)["info"]["version"])
+def document_version(api_name: ApiName) -> str:
+    """Return the version that the document of an API gives itself."""
+    return str(document_of(api_name).content["info"]["version"])
 
 
 def _target(target: Target, outcome: Outcome, redactor: Redactor) -> dict[str, Any]:
