@@ -327,6 +327,17 @@ def test_a_reader_that_goes_away_changes_neither_the_run_nor_its_status(user: Op
     assert user.cancels() == dict.fromkeys(ids, 1)
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_change_neither_the_run_nor_its_status(user: Operator, closed: str) -> None:
+    ids = user.jobs(6)
+    command = user.command("--ids", user.file(ids), "--yes")
+    done = user.run(["sh", "-c", f'exec "$@" {closed}', "sh", *command])
+
+    assert done.returncode == 0
+    assert "Traceback" not in done.stderr
+    assert user.cancels() == dict.fromkeys(ids, 1)
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
 @pytest.mark.parametrize("form", ["table", "csv"])
 def test_outcomes_that_cannot_be_written_are_kept_and_told(user: Operator, form: str) -> None:

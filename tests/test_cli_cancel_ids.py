@@ -244,6 +244,12 @@ WRONG_USAGE = [
     ),
     ((*BEGIN, "--ids", "f", "--ids-format", "plain", "--column", "x"), "contradict each other"),
     ((*BEGIN, "a", "--dry-run", "--output", "csv"), "--dry-run has no outcomes to write"),
+    ((*BEGIN, "a", "--rate", "inf"), "--rate must be a finite number; got inf"),
+    (
+        (*BEGIN, "--ids", __file__, "--skip-invalid", "--yes", "--rate", "nan"),
+        "--rate must be a finite number",
+    ),
+    ((*BEGIN, "a", "--wait", "--wait-timeout", "nan"), "--wait-timeout must be a finite number; got nan"),
     ((*BEGIN, "a", "--force-resume"), "--force-resume goes with --resume"),
     (
         (*BEGIN, "a", "--resume", "f"),

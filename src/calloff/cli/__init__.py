@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 
@@ -16,6 +17,7 @@ _COMMANDS = {
 }
 
 
+_STANDARD_ERROR = 2  # the number of its descriptor
 INTERRUPTED = 130  # as shells say it: 128 and SIGINT's number
 
 
@@ -50,10 +52,20 @@ def group() -> None:
     """Cancel cloud jobs safely, and prove that a server cancels as its contract says."""
 
 
+def _fill_closed_streams() -> None:
+    """Let what is written to a closed stream go nowhere, and no file or connection take its number."""
+    while (number := os.open(os.devnull, os.O_RDWR)) <= _STANDARD_ERROR:
+        pass
+    os.close(number)
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - to the end
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - to the end
+
+
 def main() -> None:
     """Run the command line; what calloff raises on purpose becomes one sentence and exit status 2."""
     from calloff.errors import CalloffError
 
+    _fill_closed_streams()
     try:
         # Not standalone: Ctrl-C would end in a word and the status of a violated contract.
         sys.exit(group(standalone_mode=False))

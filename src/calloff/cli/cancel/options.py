@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,7 +55,10 @@ class Options:
     connection: ConnectionOptions
 
     def check(self) -> None:
-        """Raise InvalidInputError where options do not go together."""
+        """Raise InvalidInputError where options do not go together, or a number is none."""
+        for name, value in (("--rate", self.rate), ("--wait-timeout", self.wait_timeout)):
+            if not math.isfinite(value):
+                raise InvalidInputError(f"{name} must be a finite number; got {value}")
         if self.resume:
             given = {
                 "ids": bool(self.job_ids),
