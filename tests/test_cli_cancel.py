@@ -61,7 +61,8 @@ def test_a_refused_job_gives_1_and_the_words_of_the_service(user: Operator) -> N
     refused = found[ended[0]]
     assert (refused["status"], refused["code"], refused["attempts"]) == (400, "DLI.0007", 1)
     assert refused["operation"] == "otc-dli/cancelSqlJob"
-    assert refused["request_id"] in refused["reason"]
+    assert refused["reason"] == "The job cannot be canceled."
+    assert refused["request_id"]
 
 
 def test_what_needs_a_look_comes_first_and_the_rest_is_counted(user: Operator) -> None:
@@ -70,9 +71,20 @@ def test_what_needs_a_look_comes_first_and_the_rest_is_counted(user: Operator) -
 
     lines = done.stdout.splitlines()
     assert sorted(line.split()[0] for line in lines[1:4]) == sorted(ended)
-    assert lines[4] == "and 45 more cancelled; --output jsonl gives every one"
+    assert lines[4] == "and 45 more cancelled"
     assert lines[5].startswith("48 jobs: 45 cancelled, 3 refused, 0 unknown, 0 not-sent")
     assert len(lines) == 6
+
+
+def test_what_the_table_has_no_room_for_is_told_from_the_journal(user: Operator) -> None:
+    done = user.type("--ids", user.file(user.jobs(45, "FINISHED")), "--yes", "--rate", "0")
+
+    assert "and 5 more refused\n" in done.stdout
+    [path] = user.journals()
+    assert done.stderr.endswith(f"See every one with: calloff cancel --resume {path} --output jsonl\n")
+    again = user.resume(path, "--output", "jsonl")
+    assert [row["result"] for row in rows(again)] == ["refused"] * 45
+    assert (len(user.cancels()), user.journals()) == (45, [])
 
 
 def test_each_form_of_output_says_the_same(user: Operator) -> None:

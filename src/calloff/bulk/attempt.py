@@ -153,7 +153,11 @@ class Canceller:
             trial.refused = True
             raise PendingError
         if step in (Step.END, Step.KEY):
-            return self._unknown(trial) if trial.unsettled else self._outcome(trial, "refused", str(error))
+            if trial.unsettled:
+                return self._unknown(trial)
+            # Status, code and request id stand beside the reason.
+            text = error.text if isinstance(error, ApiError) else ""
+            return self._outcome(trial, "refused", text or str(error))
         if step is Step.HALT:
             return self._unknown(trial) if trial.unsettled else self._outcome(trial, "not-sent", str(error))
         self._tally.request_failed(error)

@@ -6,7 +6,7 @@ import csv
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, fields
 from itertools import islice
 from typing import TYPE_CHECKING, Literal
@@ -34,6 +34,11 @@ def write(journal: Journal, form: Format, summary: str) -> str:
     ``summary`` is the last line of a table; data comes without.
     """
     return guarded(lambda: _table(journal, summary) if form == "table" else _DATA[form](journal.report()))
+
+
+def table_hides(totals: Mapping[Result, int]) -> bool:
+    """Tell whether some of the jobs that need a look are not in the table."""
+    return sum(count for result, count in totals.items() if result != "cancelled") > _ROWS
 
 
 def guarded(do: Callable[[], object]) -> str:
@@ -101,6 +106,6 @@ def _table(journal: Journal, summary: str) -> None:
         if table.row_count:
             console.print(table)
             if more:
-                console.print(f"and {', '.join(more)}; --output jsonl gives every one")
+                console.print(f"and {', '.join(more)}")
         console.print(Text(summary, "bold"))
     sys.stdout.writelines(f"{line.rstrip()}\n" for line in captured.get().splitlines())

@@ -214,10 +214,13 @@ def _tell(opts: Options, journal: Journal, seconds: str) -> int:
     failed = output.write(journal, opts.output, summary)
     if opts.output != "table" or failed:
         _note(opts, summary)
-    path = journals.end(journal, needed=bool(journal.left() or failed))
-    if path:
+    left, hidden = bool(journal.left() or failed), opts.output == "table" and output.table_hides(totals)
+    path = journals.end(journal, needed=left or hidden)
+    if path and left:
         same = " and the same credential options" if opts.connection.names_a_credential else ""
         click.echo(f"Resume with: calloff cancel --resume {path}{same}", err=True)
+    elif path:
+        click.echo(f"See every one with: calloff cancel --resume {path} --output jsonl", err=True)
     if failed:
         return _failed_to_write(failed)
     if totals["not-sent"]:
