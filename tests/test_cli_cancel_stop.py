@@ -258,6 +258,23 @@ def test_on_a_terminal_it_asks_before_many_are_cancelled(
     assert user.journals() == []
 
 
+def test_a_reader_of_the_notes_that_goes_away_ends_no_run(user: Operator) -> None:
+    user.caller.client.post(
+        f"{user.caller.control}/disturbances", json={"kind": "clock-skew", "seconds": 7200}
+    )
+    ids = user.jobs(5)
+    with subprocess.Popen(
+        user.command(*ids), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=user.environment
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stderr.close()
+        told = process.stdout.read()
+
+    assert process.returncode == 0
+    assert "5 jobs: 5 cancelled" in told
+
+
 def test_ctrl_c_at_the_question_sends_nothing(user: Operator) -> None:
     with on_a_terminal(user, "--ids", user.file(user.jobs(7))) as (terminal, process):
         terminal.expect("[y/N]")

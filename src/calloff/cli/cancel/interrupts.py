@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from types import FrameType
 
-import click
+from calloff.cli.cancel.output import say
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -27,7 +27,7 @@ def interrupts(stop: Callable[[], object]) -> Generator[list[int]]:
         if len(came) > 1:
             _end(number)
         stop()
-        click.echo("calloff: stopping; what is in flight gets its answer (again: end at once)", err=True)
+        say("calloff: stopping; what is in flight gets its answer (again: end at once)")
 
     before = {number: signal.getsignal(number) for number in _SIGNALS}
     for number, handler in before.items():

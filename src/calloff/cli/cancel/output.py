@@ -9,7 +9,9 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, fields
 from itertools import islice
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TextIO
+
+import click
 
 from calloff.bulk.outcome import Outcome, Result
 
@@ -47,13 +49,25 @@ def guarded(do: Callable[[], object]) -> str:
         do()
         sys.stdout.flush()
     except OSError as error:
-        # What is still in the buffer would fail once more when the program ends, in words of its own.
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, sys.stdout.fileno())
-        os.close(null)
+        _drop(sys.stdout)
         if not isinstance(error, BrokenPipeError):
             return f"the output could not be written: {error.strerror or error}"
     return ""
+
+
+def say(text: str) -> None:
+    """Write a line to the standard error; a reader that has gone ends no run."""
+    try:
+        click.echo(text, err=True)
+    except OSError:
+        _drop(sys.stderr)
+
+
+def _drop(stream: TextIO) -> None:
+    """Let what is still in a buffer go nowhere: it would fail once more when the program ends, in its own words."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, stream.fileno())
+    os.close(null)
 
 
 def _csv(outcomes: Iterable[Outcome]) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import click
+from calloff.cli.cancel.output import say
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -73,7 +73,7 @@ class _Notes(logging.Handler):
     """Shows what the library logs, above a bar where there is one."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        click.echo(f"calloff: {record.getMessage()}", err=True)
+        say(f"calloff: {record.getMessage()}")
 
 
 @contextmanager

@@ -10,8 +10,6 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from calloff.apis import OPERATIONS, Operation
 from calloff.bulk.journal import Journal, JournalHeader
 from calloff.bulk.run import cancel_many
@@ -175,7 +173,7 @@ def _run(opts: Options, target: _Target, journal: Journal) -> int:
         except JournalError as error:
             problem = str(error)
     if problem:
-        click.echo(f"calloff: stopped: {problem}", err=True)
+        output.say(f"calloff: stopped: {problem}")
     status = _tell(opts, journal, f" in {time.monotonic() - began:,.1f} s")
     if came:
         return 128 + came[0]
@@ -218,9 +216,9 @@ def _tell(opts: Options, journal: Journal, seconds: str) -> int:
     path = journals.end(journal, needed=left or hidden)
     if path and left:
         same = " and the same credential options" if opts.connection.names_a_credential else ""
-        click.echo(f"Resume with: calloff cancel --resume {path}{same}", err=True)
+        output.say(f"Resume with: calloff cancel --resume {path}{same}")
     elif path:
-        click.echo(f"See every one with: calloff cancel --resume {path} --output jsonl", err=True)
+        output.say(f"See every one with: calloff cancel --resume {path} --output jsonl")
     if failed:
         return _failed_to_write(failed)
     if totals["not-sent"]:
@@ -235,12 +233,12 @@ def _show(target: _Target, journal: Journal, text: str) -> int:
 
 
 def _nothing_sent() -> int:
-    click.echo("calloff: nothing was sent", err=True)
+    output.say("calloff: nothing was sent")
     return NOT_DONE
 
 
 def _failed_to_write(why: str) -> int:
-    click.echo(f"calloff: {why}", err=True)
+    output.say(f"calloff: {why}")
     return NOT_DONE
 
 
@@ -252,4 +250,4 @@ def _summary(totals: Mapping[Result, int]) -> str:
 
 def _note(opts: Options, text: str) -> None:
     if not opts.quiet:
-        click.echo(f"calloff: {text}", err=True)
+        output.say(f"calloff: {text}")
