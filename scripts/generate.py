@@ -20,12 +20,13 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from codegen import python, typescript
+from codegen import go, python, typescript
 from codegen.frame import COMMAND, DOCUMENTS, ROOT, GenerationError, Language, document_name, sha256, write
 
 LANGUAGES: dict[str, Language] = {
     "python": python.LANGUAGE,
     "typescript": typescript.LANGUAGE,
+    "go": go.LANGUAGE,
 }
 MANIFEST = Path("MANIFEST.json")
 README = Path("README.md")

@@ -272,7 +272,7 @@ func TestMockRefusesCredential(t *testing.T) {
 			ci := strings.HasPrefix(operation.name, "tencent-ci/")
 			k := m.keys(t, operation.name, map[bool]string{true: "good", false: "expired-token"}[ci])
 			if ci {
-				k.SecretKey = "another"
+				k.SecretKey = "another" // pragma: allowlist secret
 			}
 
 			_, err := m.canceller(t, operation.name, k)(t.Context(), id)

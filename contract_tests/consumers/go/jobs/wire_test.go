@@ -20,7 +20,7 @@ import (
 // What must hold whatever a server does; the servers are here.
 
 const (
-	secretWord = "word-of-the-secret"
+	secretWord = "word-of-the-secret" // pragma: allowlist secret
 	sqlJob     = "6d2146a0-c2d5-41bd-8ca0-ca9694ada992"
 	ciError    = "<Error><Code>TemporaryRedirect</Code><Message>a &amp; b</Message>" +
 		"<RequestId>r</RequestId><TraceId>t</TraceId></Error>"
