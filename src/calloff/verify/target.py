@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from calloff.apis import Api, Operation
-    from calloff.verify.wire import Response
+    from calloff.verify.wires import Sender
 
 
 class CannotSupplyError(Exception):
@@ -118,16 +118,6 @@ class JobSource(Protocol):
 
     def close(self) -> None:
         """Close the connection, if there is one."""
-
-
-class Sender(Protocol):
-    """What takes a request to a server, and its answer back."""
-
-    def send(self, request: Request) -> Response:
-        """Send *request* and return the answer."""
-
-    def close(self) -> None:
-        """Keep nothing open."""
 
 
 @dataclass

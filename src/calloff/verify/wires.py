@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from calloff.verify.wire import Request, Response, Wire
+
+
+class Sender(Protocol):
+    """What takes a request to a server, and its answer back."""
+
+    def send(self, request: Request) -> Response:
+        """Send *request* and return the answer."""
+
+    def close(self) -> None:
+        """Keep nothing open."""
 
 
 class Wires:
