@@ -7,14 +7,19 @@ Sphinx write it all to a folder that works from a file system: no server, no net
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from docs_site.catalogue import facts, marked_tests, requirements, silent_points, vendor_pages
-from docs_site.markdown import page
-from docs_site.reference import reference
+from docs_site.figures import client_charts, mock_chart, suite_chart
+from docs_site.markdown import heading, page
+from docs_site.reference import index, reference
+from docs_site.signing import with_stages
 from docs_site.staging import Stage, section, with_source_labels
 from sphinx.cmd.build import main as sphinx_build
 
@@ -30,7 +35,7 @@ DOCUMENTS = tuple(
 # Pages taken as they stand, besides those that docs/site/ itself holds.
 TAKEN = ("docs/*.md", "docs/languages/*.md", "spec/README.md", "spec/signing/README.md", "*.md")
 NOT_TAKEN = {"README.md"}
-FILES = ("docs/figures/*.svg", "spec/*.yaml")
+FILES = ("docs/figures/*.svg", "spec/*.yaml", "spec/signing/*.json")
 STAND_INS = {
     **{f"spec/{name}.openapi.yaml": f"reference/{name}.md" for name in DOCUMENTS},
     "README.md": "index.md",
@@ -38,7 +43,14 @@ STAND_INS = {
     "spec/signing": "spec/signing/README.md",
     "spec/requirements.yaml": "requirements.md",
     "spec/silent-points.yaml": "silent-points.md",
+    "docs/figures/clients.md": "benchmarks.md",
 }
+# Title, page and section of figures, and what draws them.
+FIGURES = (
+    ("Clients, and many cancels at once", "docs/figures/clients.md", "", client_charts),
+    ("The suite", "docs/verify.md", "Why believe it", suite_chart),
+    ("The mock", "docs/mock.md", "Figures", mock_chart),
+)
 
 
 def stage(folder: Path) -> None:
@@ -56,13 +68,39 @@ def stage(folder: Path) -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
     site.take("README.md", page("Use it from Python", section(readme, "I write Python")), to="python.md")
     _contract_pages(site)
+    _benchmarks(site)
+    site.write("signing.md", with_stages((SITE / "signing.md").read_text("utf-8"), _vectors))
+    _calculator(folder / "static" / "calculator.js")
+
+
+def _benchmarks(site: Stage) -> None:
+    parts = [(SITE / "benchmarks.md").read_text("utf-8")]
+    for title, path, part, draw in FIGURES:
+        text = (ROOT / path).read_text("utf-8")
+        shown = section(text, part) if part else text
+        parts += [heading(2, title), draw(shown), site.relinked(shown, path)]
+    site.write("benchmarks.md", "\n".join(parts))
+
+
+def _vectors(algorithm: str) -> list[dict[str, Any]]:
+    text = (ROOT / "spec" / "signing" / f"{algorithm}.json").read_text("utf-8")
+    return json.loads(text)["cases"]  # type: ignore[no-any-return]
+
+
+def _calculator(target: Path) -> None:
+    if not (SITE / "node_modules").is_dir():
+        raise SystemExit("the calculator needs esbuild: run `npm ci` in docs/site first")
+    command = ["npm", "run", "--silent", "build", "--", f"--outfile={target}"]
+    subprocess.run(command, cwd=SITE, check=True)
 
 
 def _contract_pages(site: Stage) -> None:
     catalogue = load_catalogue()
     known = facts(catalogue, tuple(OPERATIONS))
-    for name in DOCUMENTS:
-        site.write(f"reference/{name}.md", reference(name, read_yaml(f"{name}.openapi.yaml"), known))
+    documents = {name: read_yaml(f"{name}.openapi.yaml") for name in DOCUMENTS}
+    site.write("reference/index.md", index(documents))
+    for name, document in documents.items():
+        site.write(f"reference/{name}.md", reference(name, document, known))
     rows, tests = listing(catalogue), marked_tests(ROOT / "tests")
     site.write("requirements.md", requirements(catalogue, rows, tests))
     site.write("vendor-pages.md", vendor_pages(read_yaml("requirements.yaml")["pages"]))

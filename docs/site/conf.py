@@ -25,6 +25,7 @@ html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sourcelink = False
 html_show_sphinx = False
+html_show_copyright = False
 # A summary would be fetched, which a page opened as a file may not do.
 html_show_search_summary = False
 html_use_index = False

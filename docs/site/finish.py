@@ -1,4 +1,4 @@
-"""What Sphinx and its theme leave open: blocks that the keyboard can scroll, and pages that may ask nobody for anything."""
+"""What Sphinx and its theme leave open: blocks that the keyboard scrolls, pages that may ask nobody for anything."""
 
 from __future__ import annotations
 
@@ -29,12 +29,14 @@ def with_policy(html: str) -> str:
     hashes = {hashlib.sha256(script.encode()).digest() for script in _SCRIPT.findall(html)}
     scripts = " ".join(sorted(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in hashes))
     policy = f'<meta http-equiv="Content-Security-Policy" content="{_POLICY.format(scripts=scripts)}">'
-    return html.replace('<meta charset="utf-8"/>', f'<meta charset="utf-8"/>{policy}', 1)
+    return html.replace('<meta charset="utf-8">', f'<meta charset="utf-8">{policy}', 1)
 
 
-def _body(_app: Sphinx, _page: str, _template: str, context: dict[str, Any], _tree: object) -> None:
+def _body(app: Sphinx, page: str, _template: str, context: dict[str, Any], _tree: object) -> None:
     if "body" in context:
         context["body"] = scrollable(context["body"])
+    if page == "signing":
+        app.add_js_file("calculator.js", loading_method="defer")
 
 
 def _finish(app: Sphinx, failure: Exception | None) -> None:

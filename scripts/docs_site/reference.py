@@ -38,6 +38,42 @@ def reference(name: str, document: Json, facts: Facts) -> str:
     )
 
 
+def index(documents: Mapping[str, Json]) -> str:
+    """Return the page that leads to those of *documents*: every operation, and the request that it is."""
+    rows = [
+        (
+            name,
+            operation["operationId"],
+            f"{method.upper()} {path}{_query(document, operation)}",
+            operation["summary"],
+        )
+        for name, document in documents.items()
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+        if method in _METHODS
+    ]
+    return page(
+        "API reference",
+        "Every operation of every document, made from the documents themselves. The five cancels are the contract; the "
+        "others read what became of a job, put a server under test into a state, and steer the mock.\n",
+        table(
+            ("document", "operation", "request", "what it does"),
+            (
+                (
+                    f"[{name}](/reference/{name}.md)",
+                    link(code(one), name, "operation", one),
+                    code(request),
+                    summary,
+                )
+                for name, one, request, summary in sorted(
+                    rows, key=lambda row: not row[1].startswith("cancel")
+                )
+            ),
+        ),
+        "```{toctree}\n:hidden:\n:glob:\n\n*\n```\n",
+    )
+
+
 def sources(node: Json) -> str:
     """Return where a fact comes from, each source with a link to its row."""
     said = []

@@ -63,9 +63,10 @@ class Stage:
         Raises ValueError where it links to what is not there.
         """
         found = (self.root / path).read_text("utf-8") if text is None else text
-        self.write(to or path, self._relinked(found, path))
+        self.write(to or path, self.relinked(found, path))
 
-    def _relinked(self, text: str, path: str) -> str:
+    def relinked(self, text: str, path: str) -> str:
+        """Return *text* of the page *path* with links that lead to the same from anywhere in the site."""
         return "".join(
             line if within else _LINK.sub(lambda match: self._link(match, path), line)
             for within, line in _lines(text)
@@ -96,8 +97,8 @@ def with_source_labels(text: str) -> str:
 
 
 def section(text: str, title: str) -> str:
-    """Return what stands under the heading *title* of the second level."""
-    parts = re.split(r"^## (.+)$", text, flags=re.MULTILINE)
+    """Return what stands under the heading *title* of the second level, whatever its number."""
+    parts = re.split(r"^## (?:\d+\. )?(.+)$", text, flags=re.MULTILINE)
     sections = dict(zip(parts[1::2], parts[2::2], strict=True))
     if title not in sections:
         raise ValueError(f"there is no section {title!r}; there are {', '.join(sections)}")

@@ -1,0 +1,102 @@
+"""The built site as its readers have it: files, in a browser without a network."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urldefrag, urlsplit
+
+from playwright.sync_api import Browser, Page, Route
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+SITE = Path(os.environ.get("CALLOFF_SITE", ROOT / "build" / "site"))
+AXE = ROOT / "docs" / "site" / "node_modules" / "axe-core" / "axe.min.js"
+PAGES = sorted(path.relative_to(SITE).as_posix() for path in SITE.rglob("*.html"))
+CHROMIUM = next(
+    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))),
+    None,
+)
+WIDE, NARROW = 1400, 390
+# Members of an element that hold an address; only those of a link may lead out of the site.
+_ADDRESSES = {"href", "src", "srcset", "action", "poster", "data"}
+
+
+@dataclass
+class Anatomy(HTMLParser):
+    """What a page can be linked at, and what it links to."""
+
+    anchors: list[str] = field(default_factory=list)
+    links: list[str] = field(default_factory=list)
+    parts: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        for name, value in attrs:
+            if name == "id" and value:
+                self.anchors.append(value)
+            elif name in _ADDRESSES and value is not None:
+                (self.links if tag == "a" else self.parts).append(value)
+
+
+def anatomy(path: Path) -> Anatomy:
+    """Read one page."""
+    found = Anatomy()
+    found.feed(path.read_text("utf-8"))
+    found.close()
+    return found
+
+
+def is_external(address: str) -> bool:
+    """Tell whether an address leads out of the site."""
+    return bool(urlsplit(address).scheme or urlsplit(address).netloc)
+
+
+def broken(site: Path, page: str, known: dict[Path, Anatomy]) -> list[str]:
+    """Return what *page* links to in the site that is not there; pages once read stand in *known*."""
+    place = site / page
+    here = known.setdefault(place, anatomy(place))
+    missing = []
+    for address in (*here.links, *here.parts):
+        if is_external(address):
+            continue
+        path, fragment = urldefrag(address)
+        target = place if not path else (place.parent / unquote(urlsplit(path).path)).resolve()
+        if not target.is_file():
+            missing.append(address)
+        elif fragment and target.suffix == ".html":
+            there = known.setdefault(target, anatomy(target))
+            if unquote(fragment) not in there.anchors:
+                missing.append(address)
+    return missing
+
+
+class Opened:
+    """One page in the browser, with what it asked for and complained about."""
+
+    def __init__(self, browser: Browser, page: str, **options: Any) -> None:
+        self.asked: list[str] = []
+        self.complaints: list[str] = []
+        self.context = browser.new_context(
+            viewport={"width": WIDE, "height": 900}, reduced_motion="reduce", **options
+        )
+        # The policy of the pages would keep the checker out as well; that it holds has a test of its own.
+        self.page: Page = self.context.new_page()
+        self.page.set_default_timeout(20_000)
+        self.page.on("console", lambda message: self.complaints.append(message.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.context.route("**", self._ask)
+        self.page.goto((SITE / page).as_uri())
+
+    def _ask(self, route: Route) -> None:
+        self.asked.append(route.request.url)
+        route.continue_()
+
+    def outside(self) -> list[str]:
+        """Return the requests that left the site's folder."""
+        return [url for url in self.asked if not url.startswith((SITE.as_uri(), "data:"))]

@@ -1,0 +1,107 @@
+"""Read figures from the tables of the guides, and draw them as bars."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+_WIDTH, _ROW, _LABEL = 720, 30, 250
+_NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
+
+
+class Bar(NamedTuple):
+    """One bar: whose it is, how long, and whether it is ours."""
+
+    name: str
+    value: float
+    ours: bool
+
+
+def tables(text: str) -> Iterator[tuple[str, list[list[str]]]]:
+    """Yield the tables of a page, rows of cells with the head first, each after the last line that stood before it."""
+    before, rows = "", []
+    for line in [*text.splitlines(), ""]:
+        if line.startswith("|"):
+            rows.append([cell.strip() for cell in line.strip().strip("|").split("|")])
+        else:
+            if rows:
+                yield before, [row for row in rows if not set("".join(row)) <= set("-: ")]
+                rows = []
+            before = line.strip() or before
+
+
+def numbers(cell: str) -> list[float]:
+    """Return the numbers of a cell.
+
+    Raises ValueError where there is none, so that a chart never shows less than its table.
+    """
+    found = [float(number.replace(",", "")) for number in _NUMBER.findall(cell)]
+    if not found:
+        raise ValueError(f"no figure in the cell {cell!r}; a chart is drawn from it")
+    return found
+
+
+def chart(title: str, unit: str, bars: Sequence[Bar]) -> str:
+    """Return horizontal bars as a picture in the page, which takes its colours from there."""
+    height = _ROW * len(bars)
+    longest = max(bar.value for bar in bars)
+    said = "; ".join(f"{bar.name}: {bar.value:,g} {unit}" for bar in bars)
+    drawn = "".join(_bar(number, bar, longest) for number, bar in enumerate(bars))
+    caption, spoken = html.escape(f"{title}, {unit}"), html.escape(f"{title}: {said}")
+    return (
+        f'<figure class="chart"><figcaption>{caption}</figcaption>\n'
+        f'<svg viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="{spoken}">{drawn}</svg>\n'
+        "</figure>\n"
+    )
+
+
+def _bar(number: int, bar: Bar, longest: float) -> str:
+    top, long = number * _ROW, (_WIDTH - _LABEL - 80) * bar.value / longest
+    middle, thick = top + _ROW // 2 + 5, _ROW - 8
+    whose = "ours" if bar.ours else "other"
+    return (
+        f'<text x="{_LABEL - 8}" y="{middle}" text-anchor="end">{html.escape(bar.name)}</text>'
+        f'<rect class="{whose}" x="{_LABEL}" y="{top + 4}" width="{long:.1f}" height="{thick}"/>'
+        f'<text x="{_LABEL + long + 8:.1f}" y="{middle}">{bar.value:,g}</text>'
+    )
+
+
+def client_charts(text: str) -> str:
+    """Return a chart for each table of the clients' bench: medians, the first contender being ours."""
+    return "\n".join(
+        chart(
+            title.strip("*"),
+            rows[0][1],
+            [Bar(row[0], numbers(row[1])[0], ours=not at) for at, row in enumerate(rows[1:])],
+        )
+        for title, rows in tables(text)
+    )
+
+
+def suite_chart(text: str) -> str:
+    """Return a chart of the suite's bench: medians of least, median and greatest."""
+    rows = next(rows for _, rows in tables(text) if {"quick", "standard"} <= set(rows[0]))
+    bars = [
+        Bar(f"{row[0].strip('`')}, {rows[0][column]}", numbers(row[column])[1], ours=True)
+        for row in rows[1:]
+        for column in (rows[0].index("quick"), rows[0].index("standard"))
+    ]
+    return chart("Requests per second, as multiples of those of schemathesis", "times", bars)
+
+
+def mock_chart(text: str) -> str:
+    """Return a chart of the mock's bench: processor time for a request, medians."""
+    rows = [
+        row
+        for _, found in tables(text)
+        for row in found[1:]
+        if row[0].startswith("processor time per request")
+    ]
+    names = [row[0].split(",")[1].strip() for row in rows]
+    bars = [
+        Bar("calloff mock" if name == "ours" else name, numbers(row[2])[0], name == "ours")
+        for name, row in zip(names, rows, strict=True)
+    ]
+    return chart("Processor time for a request, median", "µs", bars)
