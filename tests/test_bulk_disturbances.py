@@ -20,6 +20,7 @@ from bulk_support import (
     jobs,
     states,
 )
+from hostile_server import Listener, reply
 
 from calloff import AccessKey
 from calloff.apis import OPERATIONS
@@ -236,6 +237,22 @@ def test_refusals_are_no_failures(server: MockServer, operation: str) -> None:
 
     assert {outcome.result for outcome in found} == {"refused"}
     assert {outcome.attempts for outcome in found} == {1}
+
+
+@every_operation
+@pytest.mark.parametrize("status", [403, 404, 405])
+def test_refusals_that_are_not_the_words_of_the_api_are_failures(operation: str, status: int) -> None:
+    api = OPERATIONS[operation].api
+    page = reply(status, b"<html><h1>Not here</h1></html>", {"Content-Type": "text/html"})
+    with Listener(page) as other, run_embedded([api]) as server:
+        made = [job.id for job in jobs(server, operation, 30)]
+        server.announcement["apis"][api]["base_url"] = other.url
+        found = cancel(client(server, operation), operation, made, give_up_after=5)
+
+    results = [outcome.result for outcome in found]
+    assert set(results) == {"refused", "not-sent"}
+    assert results.count("refused") <= 5
+    assert "in a row" in found[-1].reason
 
 
 @pytest.mark.parametrize("operation", [each for each in EVERY if each != OTC_BATCH])

@@ -142,7 +142,9 @@ def test_nothing_is_sent_unless_the_service_shall_be_asked() -> None:
         words = ["--base-url", server.url, "--project-id", "p1"]
         run("otc-dli", *words, OS_TOKEN=PLANTED)
         assert server.requests == []
-        run("otc-dli", *words, "--check", OS_TOKEN=PLANTED)
+        said = run("otc-dli", *words, "--check", status=1, OS_TOKEN=PLANTED)
+        assert "could not be asked: " in said
+        assert "answered 404, and not in the words of the API; is it the right server?" in said
         assert [request.split(b" ")[0] for request in server.requests] == [b"GET"]
 
 

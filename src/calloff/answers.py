@@ -144,6 +144,11 @@ def token_ended(error: object) -> bool:
     return isinstance(error, AuthenticationError) and _TOKEN_ENDED.fullmatch(error.code) is not None
 
 
+def told_by_api(error: ApiError) -> bool:
+    """Tell whether an error is in a form of the APIs; what another server or a proxy says of a path is in none."""
+    return bool(error.code or error.text) or error.status == 200
+
+
 def request_id(answer: Answer) -> str:
     """Return what the vendor's support asks for, from whichever header carries it."""
     for name in ("x-ci-request-id", "X-Request-Id", "x-cos-request-id", "X-IAM-Trace-Id"):

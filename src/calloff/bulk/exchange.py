@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from calloff.acceptance import read_acceptance
-from calloff.answers import clean, problem, request_id, token_ended
+from calloff.answers import clean, problem, request_id, token_ended, told_by_api
 from calloff.bulk.retries import StoppedError
 from calloff.credentials import IamPassword, RefreshingKey, Token
 from calloff.errors import (
@@ -179,7 +179,7 @@ class Exchange:
                 guard.failed(error)
             else:
                 guard.proved()
-        elif alone and isinstance(error, (RefusedError, PermissionDeniedError)):
+        elif alone and isinstance(error, (RefusedError, PermissionDeniedError)) and told_by_api(error):
             guard.proved()
 
     async def _accepts(self, job_id: str, credential: SigningCredential) -> bool:

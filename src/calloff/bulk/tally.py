@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from calloff.answers import told_by_api
 from calloff.bulk.retries import FIRST_WAIT
 from calloff.errors import PermissionDeniedError, RefusedError
 
@@ -42,12 +43,16 @@ class Tally:
 
     def ended(self, outcome: Outcome, error: CalloffError | None) -> None:
         """Count an id whose cancel was not accepted; ``error`` is the last one it met."""
-        # DLI's says that the caller may not do this, to any job; CI's may be about the job (COS-403).
-        denied = isinstance(error, PermissionDeniedError) and self._api != "tencent-ci"
-        refused = isinstance(error, (RefusedError, PermissionDeniedError)) and not denied
+        refused = everywhere = False
+        if isinstance(error, (RefusedError, PermissionDeniedError)):
+            # DLI's 403 says that the caller may not do this, to any job; CI's may be about the job (COS-403).
+            denied = isinstance(error, PermissionDeniedError) and self._api != "tencent-ci"
+            # What is not in the words of the API is said by another server, of any path.
+            everywhere = denied or not told_by_api(error)
+            refused = not everywhere
         if outcome.result == "cancelled" or (outcome.result == "refused" and (outcome.state or refused)):
             self.answered()
-        elif denied or (self._guard.open and not self._halt.reason):
+        elif everywhere or (self._guard.open and not self._halt.reason):
             self._failed(outcome.reason)
 
     def _failed(self, why: str) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import click
 import cloup
 
+from calloff.answers import told_by_api
 from calloff.apis import APIS, ApiName
 from calloff.cli.connection import (
     ConnectionOptions,
@@ -97,6 +98,8 @@ async def _ask(client: AsyncClient) -> Check:
             else:
                 await client.sql_job_status(_NO_JOB)
         except RefusedError as error:
+            if not told_by_api(error):
+                return Check("unknown", f"{error}, and not in the words of the API; is it the right server?")
             return Check("accepted", f"it answered {error.status}: there is no such job")
         except AuthenticationError as error:
             return Check("refused", str(error))
