@@ -20,7 +20,7 @@ from bulk_support import (
     jobs,
     states,
 )
-from hostile_server import Listener, reply
+from hostile_server import Listener, message, reply
 
 from calloff import AccessKey
 from calloff.apis import OPERATIONS
@@ -363,6 +363,23 @@ def test_a_job_that_does_not_end_in_time_is_unknown_with_its_state(operation: st
     # Not seen to end is no failure: all 40 are cancelled though a run gives up after 20.
     assert {(o.result, o.state, o.attempts) for o in found} == {("unknown", OPEN[operation], 1)}
     assert {o.reason for o in found} == {"accepted, and not seen to end (not in time)"}
+
+
+def test_a_state_that_is_refused_again_and_again_is_not_waited_for() -> None:
+    def behave(listener: Listener, connection: socket.socket) -> None:
+        cancelled = listener.requests[-1].startswith(b"DELETE")
+        refusal = b'{"error_code": "DLI.0002", "error_msg": "There is no such job."}'
+        connection.sendall(message(200) if cancelled else message(404, refusal))
+
+    time = Time()
+    with Listener(behave) as other, run_embedded(["otc-dli"]) as server:
+        (job,) = jobs(server, OTC_SQL, 1)
+        server.announcement["apis"]["otc-dli"]["base_url"] = other.url
+        (outcome,) = cancel(client(server, OTC_SQL), OTC_SQL, [job.id], time=time, wait=True)
+
+    assert (outcome.result, outcome.attempts) == ("unknown", 1)
+    assert "accepted, and not seen to end (asked 3 times); its state cannot be read: " in outcome.reason
+    assert time.now - 1000 < 10  # of the 300 s that it may take
 
 
 def test_an_accepted_job_that_ends_otherwise_is_refused_with_its_state(server: MockServer) -> None:

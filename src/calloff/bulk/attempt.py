@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 # The states that say that a job was cancelled. A Spark batch has none: it is dead, whatever it died of.
 CANCELLED = frozenset({"Cancel", "CANCELLED"})
 _DEAD = "dead"
+# In a row, while the end of a job is waited for: one that was accepted a moment ago may not be found at once.
+_REFUSED_LOOKS = 3
 _SENT_BEFORE = "an earlier run may have sent a cancel"
 
 _LOG = logging.getLogger("calloff.bulk")
@@ -244,11 +246,11 @@ class Canceller:
                 job_id, self._key, "cancelled", status=200, request_id=request_id, attempts=attempts
             )
         end = self._clock() + self._waiting.timeout
-        known, trouble = "", ""
-        while True:
+        known, trouble, refused = "", "", 0
+        while refused < _REFUSED_LOOKS:
             state = await self._exchange.state(job_id)
             if isinstance(state, JobState):
-                known, trouble = state.state, ""
+                known, trouble, refused = state.state, "", 0
                 if state.final:
                     result: Result = "cancelled" if known in CANCELLED or known == _DEAD else "refused"
                     reason = (
@@ -257,11 +259,15 @@ class Canceller:
                     return Outcome(job_id, self._key, result, known, 200, "", reason, request_id, attempts)
             else:
                 trouble = f"; its state cannot be read: {state}"
+                refused = refused + 1 if step_after(state) is Step.END else 0
                 self._asked(state)
             left = end - self._clock()
             if left <= 0 or self._halt.reason:
                 break
             await self._halt.sleep(min(self._waiting.poll, left))
-        why = f"the run stopped: {self._halt.reason}" if self._halt.reason else "not in time"
+        if refused == _REFUSED_LOOKS:
+            why = f"asked {refused} times"
+        else:
+            why = f"the run stopped: {self._halt.reason}" if self._halt.reason else "not in time"
         reason = f"accepted, and not seen to end ({why}){trouble}"
         return Outcome(job_id, self._key, "unknown", known, 200, "", reason, request_id, attempts)
