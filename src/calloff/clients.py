@@ -31,6 +31,7 @@ from calloff.errors import ApiError
 from calloff.iam import AsyncTokenCache, TokenCache
 from calloff.prepare import PreparedRequest, check_credential
 from calloff.states import JobState
+from calloff.tracing import traced, traced_async
 from calloff.transport import Answer, AsyncHttpTransport, AsyncSender, HttpTransport, Sender, Verify
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class _Client:
 
     def __init__(self, core: Core) -> None:
         self.core = core
-        self._sender: Sender = HttpTransport(core.tls)
+        self._sender: Sender = traced(HttpTransport(core.tls))
         source = core.token_source
         self._tokens = TokenCache(source, self._sender, core.clock) if source else None
 
@@ -111,7 +112,7 @@ class _AsyncClient:
 
     def __init__(self, core: Core) -> None:
         self.core = core
-        self._sender: AsyncSender = AsyncHttpTransport(core.tls)
+        self._sender: AsyncSender = traced_async(AsyncHttpTransport(core.tls))
         source = core.token_source
         self._tokens = AsyncTokenCache(source, self._sender, core.clock) if source else None
 

@@ -21,6 +21,7 @@ from calloff.bulk.retries import Budget, Policy, missing_extra
 from calloff.bulk.source import Ids, Source, Task, source_of
 from calloff.bulk.tally import Tally
 from calloff.errors import InvalidInputError
+from calloff.tracing import traced_async
 
 if TYPE_CHECKING:
     import ssl
@@ -197,7 +198,7 @@ async def _outcomes(
     open_sender: Callable[[ssl.SSLContext | None, int], AsyncSender],
 ) -> AsyncGenerator[Outcome]:
     source = source_of(ids, journal, _JOURNAL_BATCH)
-    sender = open_sender(core.tls, options.concurrency)
+    sender = traced_async(open_sender(core.tls, options.concurrency))
     running = _Run(core, operation, source, sender, options, surroundings)
     async with AsyncExitStack() as cleaning:
         cleaning.push_async_callback(sender.close)
