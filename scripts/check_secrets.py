@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LINES = (
     r'^ *"(target|http_string|canonical_request|string_to_sign)": "',
     r'^ *"(http_string_sha1|canonical_request_sha256|sign_key|signature)": "[0-9a-f]{40,64}",?$',
-    r'^ *"[^"]+\.(py|yaml|typed|md|js|ts|json|go|mod|sum|java)": "[0-9a-f]{64}",?$',
+    r'^ *"[^"]+\.(py|yaml|typed|md|js|ts|json|go|mod|sum|java|xml)": "[0-9a-f]{64}",?$',
     r"^    --hash=sha256:[0-9a-f]{64}",
     r'^ *"integrity": "sha512-',
 )

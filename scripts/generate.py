@@ -20,13 +20,14 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from codegen import go, python, typescript
+from codegen import go, java, python, typescript
 from codegen.frame import COMMAND, DOCUMENTS, ROOT, GenerationError, Language, document_name, sha256, write
 
 LANGUAGES: dict[str, Language] = {
     "python": python.LANGUAGE,
     "typescript": typescript.LANGUAGE,
     "go": go.LANGUAGE,
+    "java": java.LANGUAGE,
 }
 MANIFEST = Path("MANIFEST.json")
 README = Path("README.md")

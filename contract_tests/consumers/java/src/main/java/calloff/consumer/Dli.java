@@ -1,0 +1,110 @@
+package calloff.consumer;
+
+import calloff.clients.ApiClient;
+import calloff.clients.ApiResponse;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.net.http.HttpRequest;
+import java.time.Instant;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Function;
+import java.util.regex.Pattern;
+
+/** What Data Lake Insight has in common on both clouds. */
+final class Dli {
+  static final Pattern PROJECT_ID = Pattern.compile("[0-9A-Za-z]{1,64}");
+  static final Pattern SQL_JOB_ID = Pattern.compile("[0-9A-Za-z-]{1,64}");
+  static final Pattern BATCH_ID =
+      Pattern.compile("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}");
+
+  private static final ObjectMapper MAPPER = Connection.mapper();
+
+  private Dli() {}
+
+  static ApiClient connect(Connection connection, DliCredential credential) {
+    return connection.connect(unsigned -> proof(unsigned, credential));
+  }
+
+  private static Map<String, String> proof(HttpRequest unsigned, DliCredential credential) {
+    if (credential instanceof DliCredential.Token token) {
+      return Map.of("X-Auth-Token", token.token());
+    }
+    DliCredential.AccessKey key = (DliCredential.AccessKey) credential;
+    Map<String, String> signed = new LinkedHashMap<>();
+    signed.put("Host", Connection.host(unsigned));
+    signed.put("X-Sdk-Date", SdkHmacSha256.date(Instant.now()));
+    key.securityToken().ifPresent(token -> signed.put("X-Security-Token", token));
+    String authorization =
+        SdkHmacSha256.authorization(
+            new SdkHmacSha256.Request(
+                unsigned.method(), Connection.target(unsigned), List.copyOf(signed.entrySet()), ""),
+            key.accessKey(),
+            key.secretKey(),
+            signed.keySet());
+    Map<String, String> headers = new LinkedHashMap<>(signed);
+    headers.remove("Host");
+    headers.put("Authorization", authorization);
+    return headers;
+  }
+
+  /** What a cloud calls its errors. */
+  record Errors<D, G>(
+      Class<D> dli,
+      Function<D, String> dliCode,
+      Class<G> gateway,
+      Function<G, String> gatewayCode) {
+
+    /** Reads an error of DLI, or of the gateway before it, which has a request_id as well. */
+    RefusedException refusal(int status, Map<String, List<String>> headers, String body) {
+      String requestId = Connection.header(headers, "x-request-id");
+      try {
+        JsonNode tree = MAPPER.readTree(body);
+        if (texts(tree, "error_code", "error_msg", "request_id")) {
+          G error = MAPPER.treeToValue(tree, gateway);
+          return new RefusedException(status, gatewayCode.apply(error), requestId, error);
+        }
+        if (texts(tree, "error_code", "error_msg")) {
+          D error = MAPPER.treeToValue(tree, dli);
+          return new RefusedException(status, dliCode.apply(error), requestId, error);
+        }
+      } catch (JsonProcessingException e) {
+        // Refused all the same, without details.
+      }
+      return new RefusedException(status, "", requestId, null);
+    }
+
+    /** Sends a cancel; gives what a 200 told. */
+    <T> T accepted(Connection.Call<T> call) throws CancelException {
+      return answered(call).getData();
+    }
+
+    // #region success
+    /** Sends a cancel of a SQL job; a failure inside a 200 is a refusal. */
+    <T> T succeeded(Connection.Call<T> call, Function<T, Boolean> isSuccess)
+        throws CancelException {
+      ApiResponse<T> answer = answered(call);
+      // An answer without the member says nothing either way.
+      if (Boolean.FALSE.equals(isSuccess.apply(answer.getData()))) {
+        throw refusal(200, answer.getHeaders(), "");
+      }
+      return answer.getData();
+    }
+
+    // #endregion
+
+    private <T> ApiResponse<T> answered(Connection.Call<T> call) throws CancelException {
+      ApiResponse<T> answer = Connection.answer(call, this::refusal);
+      if (answer.getData() == null) {
+        throw new UnknownOutcomeException("a 200 without a JSON object");
+      }
+      return answer;
+    }
+  }
+
+  private static boolean texts(JsonNode tree, String... names) {
+    return List.of(names).stream().allMatch(name -> tree.path(name).isTextual());
+  }
+}

@@ -1,0 +1,30 @@
+package calloff.consumer;
+
+import calloff.clients.huaweiclouddli.DliError;
+import calloff.clients.huaweiclouddli.GatewayError;
+import calloff.clients.huaweiclouddli.SqlCancelResult;
+import calloff.clients.huaweiclouddli.SqlJobsApi;
+import calloff.clients.huaweiclouddli.SqlJobsApi.APICancelSqlJobRequest;
+
+/** Cancels jobs of Data Lake Insight on Huawei Cloud. */
+public final class HuaweiCloudDli {
+  private static final Dli.Errors<DliError, GatewayError> ERRORS =
+      new Dli.Errors<>(
+          DliError.class, DliError::getErrorCode, GatewayError.class, GatewayError::getErrorCode);
+
+  private final SqlJobsApi sqlJobs;
+  private final String project;
+
+  public HuaweiCloudDli(Connection connection, String project, DliCredential credential) {
+    this.project = Checks.id("project id", Dli.PROJECT_ID, project);
+    sqlJobs = new SqlJobsApi(Dli.connect(connection, credential));
+  }
+
+  /** Accepted, not cancelled: read the state of the job until it is {@code CANCELLED}. */
+  public SqlCancelResult cancelSqlJob(String id) throws CancelException {
+    Checks.id("job id", Dli.SQL_JOB_ID, id);
+    var request = APICancelSqlJobRequest.newBuilder().projectId(project).jobId(id).build();
+    return ERRORS.succeeded(
+        () -> sqlJobs.cancelSqlJobWithHttpInfo(request), SqlCancelResult::getIsSuccess);
+  }
+}
