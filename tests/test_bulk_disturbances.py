@@ -192,7 +192,7 @@ def test_a_run_does_not_wait_for_an_hour(server: MockServer) -> None:
     assert time.now < 1060
 
 
-def test_a_service_that_is_not_there_leaves_all_unsent() -> None:
+def test_a_service_that_is_not_there_leaves_all_unsent(caplog: pytest.LogCaptureFixture) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     with run_embedded(["otc-dli"]) as server:
@@ -204,6 +204,9 @@ def test_a_service_that_is_not_there_leaves_all_unsent() -> None:
         assert len(found) == 50
         assert "cannot be reached" in found[-1].reason
         assert 10 < time.now - 1000 < 120  # it was waited for, and not for ever
+        first, *_, last = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+        assert first.startswith("one request at a time until one gets through, after: otc-dli/cancelSqlJob: ")
+        assert last.startswith("the run stopped: 20 failures in a row")
         assert set(states(server, made)) == {"RUNNING"}
 
 

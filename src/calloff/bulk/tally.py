@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from calloff.answers import told_by_api
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from calloff.bulk.retries import Budget
     from calloff.errors import CalloffError
 
+_LOG = logging.getLogger("calloff.bulk")
 _LONGEST_LONE_WAIT = 2.0  # seconds after a failure, while requests go alone
 
 
@@ -32,6 +34,8 @@ class Tally:
     def request_failed(self, error: CalloffError) -> None:
         """Count a request, where it went alone."""
         if not self._guard.open:
+            if not self._row:
+                _LOG.warning("one request at a time until one gets through, after: %s", error)
             # Else the next ids would be tried, and fail, while this one waits for its second attempt.
             self._pace.pause(min(FIRST_WAIT * 2**self._row, _LONGEST_LONE_WAIT))
             self._failed(str(error))
