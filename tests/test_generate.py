@@ -224,7 +224,7 @@ def test_the_manifest_lists_every_language_file_and_document(generator: ModuleTy
 
 def without_toolchain(generator: ModuleType, patch: pytest.MonkeyPatch) -> None:
     language = dataclasses.replace(generator.LANGUAGES["typescript"], programs=("no-such-compiler",))
-    patch.setattr(generator, "LANGUAGES", {"python": generator.LANGUAGES["python"], "typescript": language})
+    patch.setitem(generator.LANGUAGES, "typescript", language)
 
 
 CHECK = ("--check", "--language", "typescript", "--target")
