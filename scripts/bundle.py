@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from contract import bruno, postman
 from contract.archive import packed, with_sums
+from contract.calls import APIS
 from contract.openapi30 import DerivationError, derive
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV30SpecValidator, OpenAPIV31SpecValidator
@@ -110,6 +112,7 @@ def contents(spec: Path, version: str) -> dict[str, bytes]:
         files |= {places[form]: content for form, content in forms.items()}
         info = _yaml(path)["info"]
         documents[name] = {"title": info["title"], "version": info["version"], "files": places}
+    files |= collections(spec)
     files["contract.json"] = _json(
         {"format": 1, "release": version, "documents": documents, "schemas": SCHEMAS}
     )
@@ -133,6 +136,16 @@ def document_forms(name: str, path: Path) -> dict[str, bytes]:
         "3.0-yaml": (head + text).encode(),
         "3.0-json": _json(_linked(derived)),
     }
+
+
+def collections(spec: Path) -> dict[str, bytes]:
+    """Write the collections for Postman and Bruno of the three APIs, from their documents."""
+    files: dict[str, bytes] = {}
+    for api in APIS:
+        document = _yaml(spec / f"{api}{SUFFIX}")
+        files |= {f"postman/{path}": content for path, content in postman.collection(api, document).items()}
+        files |= {f"bruno/{api}/{path}": content for path, content in bruno.collection(api, document).items()}
+    return {f"collections/{path}": content for path, content in files.items()}
 
 
 def _linked(node: Any) -> Any:
