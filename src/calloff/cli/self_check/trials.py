@@ -27,9 +27,11 @@ COLUMNS: dict[str, tuple[Layer, ...]] = {
     "model": ("model",),
     "schemathesis": ("fuzz",),
 }
-# Seconds. The slowest right server of the mock settles within 0.15; every answer comes at once or never.
+# Seconds. The slowest right server of the mock settles within 0.15; every answer of a mutant comes at once or never.
 SETTLE = 0.6
 TIMEOUT = 3.0
+# Right servers, and the provider states of all, always answer: only a machine that has no time for them is late.
+PATIENCE = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,11 @@ def _search(suspect: Suspect) -> list[Finding]:
     operations = [OPERATIONS[key] for key in suspect.operations]
     apis = dict.fromkeys(operation.api for operation in operations)
     with run_embedded(apis, mutant=suspect.mutant) as server:
-        targets = announced_targets(server.announcement, settle=SETTLE, timeout=TIMEOUT)
+        states = ProviderStates(server.announcement["provider_states_url"], PATIENCE)
+        targets = [
+            replace(target, states=states)
+            for target in announced_targets(server.announcement, settle=SETTLE, timeout=TIMEOUT)
+        ]
         # One session for each key: what was sent under it is counted there.
         sessions = {target.api.name: Session(target, load_catalogue()) for target in targets}
         try:
@@ -166,7 +172,7 @@ def _judge(variation: Variation) -> Verdict:
         disturbances=[parse_disturbance(text) for text in variation.disturbances],
         clock=clock.now,
     ) as server:
-        targets = announced_targets(server.announcement)
+        targets = announced_targets(server.announcement, timeout=PATIENCE)
         if variation.hurried:
             states = ProviderStates(server.announcement["provider_states_url"], sender=Desk(server.state))
             targets = [replace(target, clock=clock, states=states) for target in targets]
