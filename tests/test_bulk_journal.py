@@ -263,9 +263,14 @@ def test_a_journal_of_another_version_is_refused(journal: Journal) -> None:
         "DELETE FROM header WHERE name = 'session'",
         "DELETE FROM header WHERE name = 'endpoint'",
         "UPDATE header SET value = 'no json' WHERE name = 'endpoint'",
+        "UPDATE header SET value = '[]' WHERE name = 'operation'",
+        "UPDATE header SET value = '5' WHERE name = 'identity'",
+        "UPDATE header SET value = '[]' WHERE name = 'connection'",
+        "INSERT INTO jobs (id, state) VALUES ('a', 'else')",
+        "INSERT INTO jobs (id) VALUES (x'00')",
     ],
 )
-def test_a_header_that_is_not_whole_is_told(journal: Journal, damage: str) -> None:
+def test_a_journal_that_is_not_whole_is_told(journal: Journal, damage: str) -> None:
     with pytest.raises(InvalidInputError, match="is damaged"):
         Journal.open(altered(journal, damage))
 

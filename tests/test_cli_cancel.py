@@ -296,6 +296,17 @@ def test_a_server_that_only_the_journal_names_gets_no_credential_unasked(user: O
     assert user.resume("run.journal", *mine, "--yes", MINE="made-up").returncode == 3
 
 
+def test_what_a_journal_cannot_say_of_a_connection_is_not_taken_over(user: Operator) -> None:
+    kept = {"base_url": user.caller.place(DLI)["base_url"], "ca_file": 7, "project_id": ["p1"]}
+    header = JournalHeader(operation=DLI, endpoint="", project_id="p1", identity="", connection=kept)
+    with Journal.create(user.folder / "run.journal", header) as journal:
+        journal.add([NOT_HERE])
+    done = user.resume("run.journal")
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "otc-dli needs a project id" in done.stderr
+
+
 def test_a_run_resumed_elsewhere_by_force_goes_there(user: Operator, stopped: Path) -> None:
     keys = user.caller.place("huaweicloud-dli/cancelSqlJob")["credentials"]
     done = user.resume(

@@ -51,6 +51,7 @@ _RECORD = """INSERT INTO jobs (id, state, job_state, status, code, reason, reque
 # What was refused for the credential, its permission or the rate says nothing of the job: it may go better next time.
 _TO_BE_SENT = "state = 'not-sent' OR (state = 'refused' AND status IN (401, 403, 429))"
 _LEFT = f"SELECT count(*) FROM jobs WHERE state IN ('waiting', 'claimed', 'unknown') OR {_TO_BE_SENT}"  # noqa: S608
+_NO_JOB = f"SELECT 1 FROM jobs WHERE typeof(id) <> 'text' OR state NOT IN {STATES} LIMIT 1"  # noqa: S608
 _OUTCOMES = "SELECT number, id, state, job_state, status, code, reason, request_id, attempts FROM jobs"
 
 
@@ -70,6 +71,11 @@ class JournalHeader:
     created: float = field(default_factory=time.time)
     version: int = VERSION
     connection: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        texts = (self.operation, self.endpoint, self.project_id, self.identity)
+        if not all(isinstance(text, str) for text in texts) or not isinstance(self.connection, Mapping):
+            raise TypeError("what a journal belongs to is text, and its connection a mapping")
 
     def require(self, **meant: str) -> None:
         """Raise InvalidInputError, which says both, where a field is not what is *meant*."""
@@ -314,6 +320,8 @@ class Journal:
                 raise InvalidInputError(
                     f"the journal {self.path} is damaged: its header is not whole"
                 ) from error
+            if self._db.execute(_NO_JOB).fetchone():
+                raise InvalidInputError(f"the journal {self.path} is damaged: a job in it is none")
             self._db.execute(
                 "UPDATE header SET value = ? WHERE name = 'session'", (json.dumps(self._session),)
             )

@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 
 SOME_REFUSED, NOT_DONE = 1, 3
 # Of the options of the connection, what a resumed run takes over; none holds or refers to a secret.
-_KEPT = ("region", "project_id", "bucket", "base_url", "host", "ca_file", "allow_http")
+_KEPT = dict.fromkeys(("region", "project_id", "bucket", "base_url", "host", "ca_file"), str) | {
+    "allow_http": bool
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +150,8 @@ def _led_by(kept: Mapping[str, Any], given: ConnectionOptions, target: _Target) 
 
 def _taken_over(given: ConnectionOptions, kept: Mapping[str, Any]) -> ConnectionOptions:
     """Fill up the options of the connection with those that the run began with."""
-    known = {name: kept[name] for name in _KEPT if kept.get(name) and not getattr(given, name)}
+    whole = {name: kept[name] for name, kind in _KEPT.items() if isinstance(kept.get(name), kind)}
+    known = {name: value for name, value in whole.items() if value and not getattr(given, name)}
     if "ca_file" in known:
         known["ca_file"] = Path(known["ca_file"])
     return replace(given, **known)
