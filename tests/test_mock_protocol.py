@@ -7,6 +7,7 @@ import logging
 import socket
 import time
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -173,6 +174,27 @@ def test_an_offer_to_upgrade_is_left_alone(server: MockServer, body: bytes) -> N
         for _ in range(3):
             connection.sendall(START + offer + length + b"\r\n" + body)
             assert answer_on(connection).startswith(b"HTTP/1.1 401 ")
+
+
+@pytest.mark.parametrize("pieces", [1, 2])
+def test_the_body_of_a_request_that_offers_to_upgrade_is_read(server: MockServer, pieces: int) -> None:
+    place = urlsplit(server.announcement["provider_states_url"])
+    body = b'{"api": "otc-dli", "operation": "cancelSqlJob", "state": "RUNNING", "owner": "self"}'
+    head = (
+        f"POST {place.path}/jobs HTTP/1.1\r\nHost: x\r\nConnection: keep-alive, Upgrade, HTTP2-Settings\r\n"
+        f"Upgrade: h2c\r\nHTTP2-Settings: AAEAAEAA\r\nContent-Length: {len(body)}\r\n\r\n"
+    ).encode()
+    with socket.create_connection((place.hostname, place.port), timeout=5) as connection:
+        for _ in range(2):
+            for sent in ([head + body], [head, body])[pieces - 1]:
+                connection.sendall(sent)
+            assert answer_on(connection).startswith(b"HTTP/1.1 201 ")
+
+
+def test_many_offers_to_upgrade_in_one_piece_are_each_answered(server: MockServer) -> None:
+    offer = START + b"Connection: upgrade\r\nUpgrade: websocket\r\n\r\n"
+    answer = talk(server, "otc-dli", offer * 1500 + b"GARBAGE GARBAGE\r\n\r\n")
+    assert [part[:3] for part in answer.split(b"HTTP/1.1 ")[1:]] == [b"401"] * 1500 + [b"400"]
 
 
 def test_a_client_that_asks_first_is_told_to_go_on(server: MockServer) -> None:

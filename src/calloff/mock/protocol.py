@@ -9,6 +9,7 @@ from __future__ import annotations
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from calloff.mock.app import ApiApp
@@ -27,6 +28,7 @@ URI_LIMIT = 65535  # the parser of targets reads no more; the vendors' own limit
 LINGER_SECONDS = 5.0  # how long a refused client may go on sending
 STALLED_LIMIT = 256 * 1024  # bytes in a row that complete neither a head nor a piece of a body
 MOST_ANSWERS = 64  # that are written together
+_OFFER = frozenset({b"upgrade", b"http2-settings"})
 _BODY = frozenset({b"content-length", b"transfer-encoding"})
 _NO_REQUEST = Answer(400, [(b"content-type", b"text/plain")], b"Bad request")
 
@@ -93,6 +95,7 @@ def protocol_for(
         _refused = False
         _app: ApiApp | None = None
         _port: int | None = None
+        _offered = b""  # the first line of a request that offers another protocol
         _at_once = False  # the request that is being read is answered when it is whole
         _began: float | None = None  # when the request that is being read began
         _idle = 0.0  # since when no request is being read
@@ -141,12 +144,40 @@ def protocol_for(
             if self._refused:
                 return
             self._stalled += len(data)
-            super().data_received(data)
+            self._read(data)
             if self._stalled > STALLED_LIMIT and not self._refused:
                 self._case = Case.HEADER_TOO_LARGE
                 self.send_400_response("")
             if self._answers:
                 self._flush()
+
+        def _read(self, data: bytes) -> None:
+            self._unset_keepalive_if_required()
+            while data:
+                try:
+                    self.parser.feed_data(data)
+                except HttpParserUpgrade as upgrade:
+                    if not self._offered:  # a CONNECT, which is answered; nothing can follow it
+                        return
+                    # RFC 9110, 7.8: an offer may be ignored. The parser takes what follows for the other protocol,
+                    # though it is the body of this request: Java's HttpClient offers HTTP/2 with each first one.
+                    self.parser = HttpRequestParser(self)
+                    data = self._head_without_offer() + data[upgrade.args[0] :]
+                    continue
+                except HttpParserError:
+                    self.send_400_response("")
+                return
+
+        def _head_without_offer(self) -> bytes:
+            head = self._offered
+            for name, value in self.headers:
+                kept = value
+                if name == b"connection":
+                    tokens = (token.strip() for token in value.split(b","))
+                    kept = b", ".join(token for token in tokens if token.lower() not in _OFFER)
+                if name not in _OFFER:
+                    head += b"%b: %b\r\n" % (name, kept)
+            return head + b"\r\n"
 
         def on_message_begin(self) -> None:
             if direct:  # what ASGI needs is made for the requests that need it
@@ -174,6 +205,10 @@ def protocol_for(
             version = self.parser.get_http_version()
             if b"#" in self.url or not (hosts or version != "1.1") or not self._has_target(hosts):
                 raise ValueError("no target or host to go by")
+            method, self._offered = self.parser.get_method(), b""
+            if self.parser.should_upgrade() and method != b"CONNECT":
+                self._offered = b"%b %b HTTP/%b\r\n" % (method, self.url, version.encode("ascii"))
+                return
             self._at_once = direct and not has_body and version == "1.1" and self._is_plain()
             if self._at_once:
                 return
@@ -204,7 +239,6 @@ def protocol_for(
                 and not self.flow.write_paused
                 and self.parser.should_keep_alive()
                 and self.parser.get_method() != b"HEAD"
-                and not self.parser.should_upgrade()
                 and self.url.startswith(b"/")
                 and not self.url.startswith(HEALTH_PATH)
             )
@@ -222,6 +256,8 @@ def protocol_for(
         def on_message_complete(self) -> None:
             """Answer at once what may be; the answers leave together, before anything else is written."""
             self._stalled = 0
+            if self._offered:
+                return
             self._began, self._idle = None, self.loop.time()
             if not self._at_once:
                 super().on_message_complete()
