@@ -350,6 +350,22 @@ def test_a_reader_that_goes_away_changes_neither_the_run_nor_its_status(user: Op
     assert user.cancels() == dict.fromkeys(ids, 1)
 
 
+def test_refusals_that_no_reader_saw_can_be_seen_again(user: Operator) -> None:
+    command = user.command("--ids", user.file(user.jobs(7, "FINISHED")), "--yes", "--output", "jsonl")
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=user.environment
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        problem = process.stderr.read()
+    [path] = user.journals()
+
+    assert process.returncode == 1
+    assert problem.endswith(f"See every one with: calloff cancel --resume {path} --output jsonl\n")
+    assert len(rows(user.resume(path, "--output", "jsonl"))) == 7
+
+
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
 def test_closed_streams_change_neither_the_run_nor_its_status(user: Operator, closed: str) -> None:
     ids = user.jobs(6)

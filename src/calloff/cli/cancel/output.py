@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 Format = Literal["table", "json", "jsonl", "csv"]
 NAMES = [field.name for field in fields(Outcome)]
+READER_GONE = "the reader of the output has gone"  # which is its right, and no failure of a command
 _ROWS = 40  # of the table; the rest is counted
 # What needs a look comes first.
 _STYLES: dict[Result, str] = {
@@ -31,16 +33,17 @@ _STYLES: dict[Result, str] = {
 
 
 def write(journal: Journal, form: Format, summary: str) -> str:
-    """Write the outcomes; return why that failed, or nothing where it did not, or the reader has gone.
+    """Write the outcomes; return why that failed, or nothing where it did not.
 
     ``summary`` is the last line of a table; data comes without.
     """
     return guarded(lambda: _table(journal, summary) if form == "table" else _DATA[form](journal.report()))
 
 
-def table_hides(totals: Mapping[Result, int]) -> bool:
-    """Tell whether some of the jobs that need a look are not in the table."""
-    return sum(count for result, count in totals.items() if result != "cancelled") > _ROWS
+def hides(form: Format, failed: str, totals: Mapping[Result, int]) -> bool:
+    """Tell whether some of the jobs that need a look were not shown; ``failed`` is what `write` returned."""
+    shown = 0 if failed else _ROWS if form == "table" else math.inf
+    return sum(count for result, count in totals.items() if result != "cancelled") > shown
 
 
 def guarded(do: Callable[[], object]) -> str:
@@ -50,8 +53,9 @@ def guarded(do: Callable[[], object]) -> str:
         sys.stdout.flush()
     except OSError as error:
         _drop(sys.stdout)
-        if not isinstance(error, BrokenPipeError):
-            return f"the output could not be written: {error.strerror or error}"
+        if isinstance(error, BrokenPipeError):
+            return READER_GONE
+        return f"the output could not be written: {error.strerror or error}"
     return ""
 
 

@@ -215,7 +215,10 @@ def _tell(opts: Options, journal: Journal, seconds: str) -> int:
     failed = output.write(journal, opts.output, summary)
     if opts.output != "table" or failed:
         _note(opts, summary)
-    left, hidden = bool(journal.left() or failed), opts.output == "table" and output.table_hides(totals)
+    hidden = output.hides(opts.output, failed, totals)
+    if failed == output.READER_GONE:
+        failed = ""
+    left = bool(journal.left() or failed)
     path = journals.end(journal, needed=left or hidden)
     if path and left:
         same = " and the same credential options" if opts.connection.names_a_credential else ""
@@ -232,7 +235,7 @@ def _tell(opts: Options, journal: Journal, seconds: str) -> int:
 def _show(target: _Target, journal: Journal, text: str) -> int:
     failed = plan.show(journal, target.client.core, target.operation, text)
     journal.close()
-    return _failed_to_write(failed) if failed else 0
+    return _failed_to_write(failed) if failed not in {"", output.READER_GONE} else 0
 
 
 def _nothing_sent() -> int:
