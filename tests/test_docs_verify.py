@@ -16,7 +16,9 @@ from pathlib import Path
 import yaml
 from worked_server import EXAMPLE, node
 
+from calloff.apis import OPERATIONS
 from calloff.cli.verify import command
+from calloff.mock.mutants import MUTANTS
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "verify.md"
@@ -171,3 +173,12 @@ def test_every_option_that_the_page_names_exists() -> None:
 def test_every_file_that_the_page_links_exists() -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", TEXT):
         assert (PAGE.parent / target).exists(), target
+
+
+def test_the_figures_of_the_self_check_are_those_of_the_wrong_servers_there_are() -> None:
+    figures = dict(
+        re.findall(r"^\| (wrong servers|found by|blamed)[^|]* \| ([0-9, ]+) \|$", TEXT, re.MULTILINE)
+    )
+    tried = sum(mutant.concerns(key) for mutant in MUTANTS.values() for key in OPERATIONS)
+
+    assert figures == {"wrong servers": f"{len(MUTANTS)}, {tried}", "found by": f"{tried}", "blamed": "0"}
