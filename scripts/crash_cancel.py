@@ -108,7 +108,7 @@ class Observer:
         self.announced = announced
         self._control = Connection(announced["control_url"])
         self._states = Connection(announced["provider_states_url"])
-        self._seen: dict[int, tuple[str, str]] = {}
+        self._seen: dict[int, tuple[bool, str]] = {}
         self.total = 0
 
     def answered(self) -> int:
@@ -124,17 +124,18 @@ class Observer:
         self.total = told["total"]
         for entry in told["entries"]:
             job_id = entry["target"].partition("?")[0].rpartition("/")[2]
-            self._seen[entry["number"]] = (f"{entry['api']}/{entry['operation']}", job_id)
+            # The operation of one that was disturbed is not told, but only a cancel changes anything.
+            self._seen[entry["number"]] = (entry["method"] != "GET", job_id)
 
     def forget(self) -> None:
         """Begin the journal anew."""
         self._ask("DELETE", "/journal")
         self._seen.clear()
 
-    def cancels(self, operation: str) -> Counter[str]:
-        """Count the cancels of each job that came."""
+    def cancels(self) -> Counter[str]:
+        """Count the cancels of each job that came since the journal began."""
         self.look()
-        return Counter(job_id for called, job_id in self._seen.values() if called == operation)
+        return Counter(job_id for cancel, job_id in self._seen.values() if cancel)
 
     @property
     def missed(self) -> int:
@@ -216,7 +217,7 @@ class Trial:
         for job_id in self._jobs.bystanders:
             if (state := observer.state(self._operation, job_id)) != STATES[self._operation][0][0]:
                 self._wrong(job_id, f"nobody asked to cancel it, and it is {state}")
-        sent = observer.cancels(self._operation)
+        sent = observer.cancels()
         for job_id in sent.keys() - set(self._given):
             self._wrong(job_id, "a cancel was sent, and nobody asked for it")
         twice = {job_id for job_id, count in sent.items() if count > 1}
@@ -291,7 +292,7 @@ class Trial:
 
     def _begin_anew(self, errors: str) -> None:
         """Take a journal away that holds nothing; that is right only where nothing was sent."""
-        if _NOTHING_KEPT not in errors or self._observer.cancels(self._operation):
+        if _NOTHING_KEPT not in errors or self._observer.cancels():
             self._wrong("all", f"it cannot be resumed: {errors.strip()[-300:]}")
         self._journal.unlink(missing_ok=True)
 
