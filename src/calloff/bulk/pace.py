@@ -22,10 +22,6 @@ class Halt:
         self.reason = self.reason or reason
         self._stopped.set()
 
-    async def wait(self) -> None:
-        """Wait until the run stops."""
-        await self._stopped.wait()
-
     async def sleep(self, seconds: float) -> None:
         """Sleep for ``seconds``, or until the run stops."""
         if self.reason or seconds <= 0:

@@ -24,7 +24,7 @@ Exit status:
   1    some were refused, or it is unknown what became of them
   2    wrong usage or configuration; nothing was sent
   3    could not run, or stopped early: some were not sent
-  130  interrupted
+  130  interrupted (143 by SIGTERM)
 
 An accepted cancel counts as cancelled; --wait looks until the job has ended.
 """
