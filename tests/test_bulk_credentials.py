@@ -160,6 +160,28 @@ def test_a_clock_that_is_set_during_a_run_brings_no_key_near_its_lock(
     assert refused(server, OPERATIONS[operation].api) <= 2
 
 
+@every_operation
+def test_five_in_flight_keep_a_key_that_stops_working_under_its_lock(
+    server: MockServer, operation: str
+) -> None:
+    made = [job.id for job in jobs(server, operation, 300)]
+
+    async def run() -> list[Outcome]:
+        name, found = operation.partition("/")[2], []
+        outcomes = cancel_many(client(server, operation), name, made, rate=None, concurrency=5)
+        async with aclosing(outcomes):
+            async for outcome in outcomes:
+                found.append(outcome)
+                if len(found) == 100:  # to the server all signatures are of another day
+                    server.disturbances.add(Disturbance(kind="clock-skew", seconds=86400.0))
+        return found
+
+    found = asyncio.run(run())
+
+    assert len(found) == 300
+    assert 1 <= refused(server, OPERATIONS[operation].api) <= 5
+
+
 @pytest.mark.parametrize("operation", DLI)
 def test_a_wrong_key_with_a_wrong_clock_is_not_locked(server: MockServer, operation: str) -> None:
     server.disturbances.add(Disturbance(kind="clock-skew", seconds=7200.0))
