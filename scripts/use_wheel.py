@@ -1,6 +1,8 @@
 """Install a built wheel into a clean environment and use it as its users do; ``nox -s build`` runs it.
 
-Usage: python scripts/use_wheel.py WHEEL LOCK
+Usage: python scripts/use_wheel.py WHEEL LOCK [PYTHON...]
+
+With interpreters given, in an environment of each, else in one of this interpreter.
 """
 
 from __future__ import annotations
@@ -8,7 +10,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
-import venv
 from pathlib import Path
 
 USE_CLIENTS = """
@@ -27,16 +28,25 @@ else:
 
 def main() -> int:
     """Install and use the wheel; the exit status is that of the first step that fails."""
-    if len(sys.argv) != 3:
+    if len(sys.argv) < 3:
         print(__doc__, file=sys.stderr)
         return 2
     wheel, lock = Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve()
+    for interpreter in sys.argv[3:] or [sys.executable]:
+        if status := use(wheel, lock, interpreter):
+            return status
+    return 0
+
+
+def use(wheel: Path, lock: Path, interpreter: str) -> int:
+    """Install and use the wheel with one interpreter; give the exit status of the first step that fails."""
     with tempfile.TemporaryDirectory() as folder:
         environment = Path(folder) / "venv"
-        venv.create(environment, with_pip=True)
         scripts = environment / ("Scripts" if sys.platform == "win32" else "bin")
         python, calloff = scripts / "python", scripts / "calloff"
         steps: tuple[tuple[str, list[str | Path]], ...] = (
+            ("environment", [interpreter, "-m", "venv", environment]),
+            ("interpreter", [python, "--version"]),
             ("dependencies", [python, "-m", "pip", "install", "-q", "--require-hashes", "-r", lock]),
             ("wheel", [python, "-m", "pip", "install", "-q", "--no-deps", wheel]),
             ("clients", [python, "-c", USE_CLIENTS]),
