@@ -163,8 +163,9 @@ def bench(session: nox.Session) -> None:
 
 @nox.session
 def soak(session: nox.Session) -> None:
-    """Kill the mock 50 times under load, then send it a million good, bad and hostile requests."""
+    """Kill the mock and bulk runs 50 times each, then send the mock a million good, bad and hostile requests."""
     install(session, "tests", project=True)
+    session.run("python", "scripts/crash_cancel.py", "--times", "50")
     session.run("python", "scripts/crash_mock.py", "--times", "50")
     session.run("python", "scripts/soak_mock.py", *session.posargs)
 
