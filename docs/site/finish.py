@@ -1,4 +1,4 @@
-"""What Sphinx and its theme leave open: blocks that the keyboard scrolls, pages that may ask nobody for anything."""
+"""What Sphinx and its theme leave open: pages that everybody can use, and that may ask nobody for anything."""
 
 from __future__ import annotations
 
@@ -6,11 +6,26 @@ import base64
 import hashlib
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sphinx.application import Sphinx
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
 
-_SCROLLS = re.compile(r'<(pre|div class="table-wrapper[^"]*")>')
+# Each with its reason: what the theme, or a table of Markdown, writes, and what assistive technology needs.
+_MENDED = (
+    # What may be wider than the page is scrolled with the keyboard.
+    (re.compile(r'<(pre|div class="table-wrapper[^"]*")>'), r'<\1 tabindex="0">'),
+    # A heading has a level, a landmark a name of its own, a page a title.
+    (re.compile(r'<p class="caption" role="heading">'), '<p class="caption" role="heading" aria-level="2">'),
+    (re.compile(r'<aside class="sidebar-drawer">'), '<aside class="sidebar-drawer" aria-label="Site">'),
+    (
+        re.compile(r'<aside class="toc-drawer([^"]*)">'),
+        r'<aside class="toc-drawer\1" aria-label="This page">',
+    ),
+    (re.compile(r'<div id="search-results">'), '<h1>Search</h1><div id="search-results">'),
+    # A corner of a table that is empty is no header.
+    (re.compile(r'<th class="head"><p></p></th>'), "<td></td>"),
+)
 _SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 # Files are their own neighbours: a page opened from a file system has no origin that 'self' could mean.
 _POLICY = (
@@ -19,9 +34,11 @@ _POLICY = (
 )
 
 
-def scrollable(html: str) -> str:
-    """Let the keyboard reach what may be wider than the page: blocks of code, and tables."""
-    return _SCROLLS.sub(r'<\1 tabindex="0">', html)
+def mended(html: str) -> str:
+    """Return a page with what it lacks for those who do not see it or have no mouse."""
+    for pattern, better in _MENDED:
+        html = pattern.sub(better, html)
+    return html
 
 
 def with_policy(html: str) -> str:
@@ -32,9 +49,7 @@ def with_policy(html: str) -> str:
     return html.replace('<meta charset="utf-8">', f'<meta charset="utf-8">{policy}', 1)
 
 
-def _body(app: Sphinx, page: str, _template: str, context: dict[str, Any], _tree: object) -> None:
-    if "body" in context:
-        context["body"] = scrollable(context["body"])
+def _scripts(app: Sphinx, page: str, _template: str, _context: dict[str, Any], _tree: object) -> None:
     if page == "signing":
         app.add_js_file("calculator.js", loading_method="defer")
 
@@ -42,11 +57,11 @@ def _body(app: Sphinx, page: str, _template: str, context: dict[str, Any], _tree
 def _finish(app: Sphinx, failure: Exception | None) -> None:
     if failure is None:
         for path in Path(app.outdir).rglob("*.html"):
-            path.write_text(with_policy(path.read_text("utf-8")), "utf-8")
+            path.write_text(with_policy(mended(path.read_text("utf-8"))), "utf-8")
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx."""
-    app.connect("html-page-context", _body, priority=900)
+    app.connect("html-page-context", _scripts)
     app.connect("build-finished", _finish)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

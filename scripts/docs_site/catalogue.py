@@ -87,7 +87,9 @@ def _groups(every: Sequence[Requirement], proofs: Mapping[str, Sequence[str]]) -
         for one in members:
             yield heading(3, one.id, "requirement", one.id)
             yield f"**{one.level}.** {one.statement}\n"
-            where = ", ".join(map(code, one.operations))
+            where = ", ".join(
+                "every operation" if key == _EVERYWHERE else code(key) for key in one.operations
+            )
             yield f"Binds a {one.binds} in {where}. Proven by {_proven(proofs[one.id], one)}.\n"
             yield folded("Every check" if one.binds == "server" else "Every test", proofs[one.id])
             yield sources({"sources": one.sources})

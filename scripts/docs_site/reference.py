@@ -12,6 +12,7 @@ from docs_site.markdown import code, definitions, fence, flat, heading, link, pa
 from docs_site.schemas import Json, demands, members, resolved, type_of, values, xml_example
 
 _METHODS = ("get", "put", "post", "delete")
+_OURS = {"provider-states", "mock-control"}
 _YES = {True: "yes", False: "no"}
 
 
@@ -40,37 +41,35 @@ def reference(name: str, document: Json, facts: Facts) -> str:
 
 def index(documents: Mapping[str, Json]) -> str:
     """Return the page that leads to those of *documents*: every operation, and the request that it is."""
-    rows = [
-        (
-            name,
-            operation["operationId"],
-            f"{method.upper()} {path}{_query(document, operation)}",
-            operation["summary"],
-        )
-        for name, document in documents.items()
-        for path, item in document["paths"].items()
-        for method, operation in item.items()
-        if method in _METHODS
-    ]
     return page(
         "API reference",
         "Every operation of every document, made from the documents themselves. The five cancels are the contract; the "
         "others read what became of a job, put a server under test into a state, and steer the mock.\n",
-        table(
-            ("document", "operation", "request", "what it does"),
+        *(part for name in sorted(documents, key=_order) for part in _index_of(name, documents[name])),
+        "```{toctree}\n:hidden:\n\n"
+        + "".join(f"{name}\n" for name in sorted(documents, key=_order))
+        + "```\n",
+    )
+
+
+def _order(name: str) -> tuple[bool, bool, str]:
+    # The contract, then its companions, then what is ours.
+    return (name in _OURS, name.endswith("-status"), name)
+
+
+def _index_of(name: str, document: Json) -> Iterator[str]:
+    yield heading(2, f"[{document['info']['title']}](/reference/{name}.md)")
+    yield table(
+        ("operation", "request"),
+        (
             (
-                (
-                    f"[{name}](/reference/{name}.md)",
-                    link(code(one), name, "operation", one),
-                    code(request),
-                    summary,
-                )
-                for name, one, request, summary in sorted(
-                    rows, key=lambda row: not row[1].startswith("cancel")
-                )
-            ),
+                link(code(operation["operationId"]), name, "operation", operation["operationId"]),
+                code(f"{method.upper()} {path}{_query(document, operation)}"),
+            )
+            for path, item in document["paths"].items()
+            for method, operation in item.items()
+            if method in _METHODS
         ),
-        "```{toctree}\n:hidden:\n:glob:\n\n*\n```\n",
     )
 
 

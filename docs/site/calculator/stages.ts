@@ -35,9 +35,9 @@ function qStages(fields: Fields): Stages {
   const signKey = given || qSignKey(secretKey, keyTime);
   const stages = qSignStages(request, signKey, keyTime, lists);
   return {
+    sign_key: signKey,
     http_string: stages.httpString,
     http_string_sha1: stages.httpStringSha1,
-    sign_key: signKey,
     string_to_sign: stages.stringToSign,
     signature: stages.signature,
     authorization: given
