@@ -185,7 +185,8 @@ class Recorder:
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 requests.append((self.command, self.path, headers))
                 self.send_response(307)
-                self.send_header("Location", f"http://localhost:{self.server.server_address[1]}/elsewhere")
+                port = self.headers["Host"].rpartition(":")[2]
+                self.send_header("Location", f"http://localhost:{port}/elsewhere")
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
