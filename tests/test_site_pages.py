@@ -335,8 +335,8 @@ def test_charts_are_drawn_from_the_tables() -> None:
 
     assert 'aria-label="Rates: ours: 2,000 cancels/s; peer: 1,000 cancels/s"' in chart
     assert re.findall(r'class="(ours|other)" .*? width="([\d.]+)"', chart) == [
-        ("ours", "390.0"),
-        ("other", "195.0"),
+        ("ours", "350.0"),
+        ("other", "175.0"),
     ]
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
+_SEARCH = "<h1>Search</h1><p>The field to type into is at the top of the menu.</p>"
 # Each with its reason: what the theme, or a table of Markdown, writes, and what assistive technology needs.
 _MENDED = (
     # What may be wider than the page is scrolled with the keyboard.
@@ -22,7 +23,7 @@ _MENDED = (
         re.compile(r'<aside class="toc-drawer([^"]*)">'),
         r'<aside class="toc-drawer\1" aria-label="This page">',
     ),
-    (re.compile(r'<div id="search-results">'), '<h1>Search</h1><div id="search-results">'),
+    (re.compile(r'<div id="search-results">'), f'{_SEARCH}<div id="search-results">'),
     # A corner of a table that is empty is no header.
     (re.compile(r'<th class="head"><p></p></th>'), "<td></td>"),
 )

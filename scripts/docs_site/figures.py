@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-_WIDTH, _ROW, _LABEL = 720, 30, 250
+# In the units of the picture, which is as wide as a phone shows it.
+_WIDTH, _ROW, _VALUE = 420, 46, 70
 _NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
 
 
@@ -58,13 +59,12 @@ def chart(title: str, unit: str, bars: Sequence[Bar]) -> str:
 
 
 def _bar(number: int, bar: Bar, longest: float) -> str:
-    top, long = number * _ROW, (_WIDTH - _LABEL - 80) * bar.value / longest
-    middle, thick = top + _ROW // 2 + 5, _ROW - 8
+    top, long = number * _ROW, (_WIDTH - _VALUE) * bar.value / longest
     whose = "ours" if bar.ours else "other"
     return (
-        f'<text x="{_LABEL - 8}" y="{middle}" text-anchor="end">{html.escape(bar.name)}</text>'
-        f'<rect class="{whose}" x="{_LABEL}" y="{top + 4}" width="{long:.1f}" height="{thick}"/>'
-        f'<text x="{_LABEL + long + 8:.1f}" y="{middle}">{bar.value:,g}</text>'
+        f'<text x="0" y="{top + 16}">{html.escape(bar.name)}</text>'
+        f'<rect class="{whose}" x="0" y="{top + 21}" width="{long:.1f}" height="16"/>'
+        f'<text x="{long + 6:.1f}" y="{top + 34}">{bar.value:,g}</text>'
     )
 
 
