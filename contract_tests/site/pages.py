@@ -84,7 +84,7 @@ class Opened:
             viewport={"width": WIDE, "height": 900}, reduced_motion="reduce", **options
         )
         self.page: Page = self.context.new_page()
-        self.page.set_default_timeout(20_000)
+        self.page.set_default_timeout(120_000)
         self.page.on("console", lambda message: self.complaints.append(message.text))
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.context.route("**", self._ask)
