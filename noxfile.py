@@ -22,20 +22,30 @@ nox.options.sessions = [
     "peers",
     "consumers",
     "self_check",
+    "docs",
+    "compat",
+    "bundle",
     "build",
 ]
 
 ROOT = Path(__file__).parent
 # Dependency groups of each requirement file; those that import calloff have its extras too.
 LOCKS = {
+    "audit": ("audit",),
     "build": ("build",),
+    "bundle": ("bundle",),
+    "docs": ("docs", "tests", "build"),
     "generate": ("generate",),
     "lint": ("lint",),
+    "release": ("release",),
     "tests": ("tests", "generate", "build"),
-    "types": ("types", "tests", "generate", "build"),
+    "types": ("types", "tests", "generate", "build", "docs"),
 }
-# Programs in other languages; each file builds and runs those of one.
-CONSUMERS = tuple(f"contract_tests/consumers/test_{language}.py" for language in ("typescript", "go", "java"))
+# Programs and tools of other languages; each file builds and runs those of one.
+CONSUMERS = tuple(
+    f"contract_tests/consumers/test_{name}.py"
+    for name in ("typescript", "go", "java", "openapi30", "collections", "compat", "prism")
+)
 COVERAGE_FLOOR = "95"
 ON_CI = bool(os.environ.get("CI"))
 
@@ -113,7 +123,7 @@ def contract_tests(session: nox.Session) -> None:
     if any(argument.startswith("--base-url") for argument in session.posargs):
         session.run("pytest", "contract_tests/test_operations.py", *session.posargs)
         return
-    others = [f"--ignore={path}" for path in ("contract_tests/peers", *CONSUMERS)]
+    others = [f"--ignore={path}" for path in ("contract_tests/peers", "contract_tests/site", *CONSUMERS)]
     options = (*others, "-n", "2", "--dist", "worksteal", "-q")
     session.run("pytest", "contract_tests", *options, *session.posargs)
 
@@ -130,8 +140,7 @@ def peers(session: nox.Session) -> None:
 def consumers(session: nox.Session) -> None:
     """Compile and run the programs in other languages against the mock; skipped, saying so, without toolchain."""
     install(session, "tests", project=True)
-    present = [path for path in CONSUMERS if (ROOT / path).exists()]
-    session.run("pytest", *present, "-q", "-rs", *session.posargs)
+    session.run("pytest", *CONSUMERS, "-q", "-rs", *session.posargs)
 
 
 @nox.session
@@ -170,15 +179,59 @@ def soak(session: nox.Session) -> None:
     session.run("python", "scripts/soak_mock.py", *session.posargs)
 
 
+def _out(session: nox.Session) -> Path:
+    return Path(session.posargs[0]) if session.posargs else Path(session.create_tmp()) / "dist"
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation site in build/site, and look at every page of it in Chromium; needs Node.js."""
+    if not shutil.which("npm"):
+        message = "Node.js with npm is not installed, so the site is not built"
+        session.error(message) if ON_CI else session.skip(message)
+    install(session, "docs", project=True)
+    session.run("npm", "ci", "--prefix", "docs/site", "--no-audit", "--no-fund", external=True)
+    session.run("python", "scripts/build_site.py")
+    session.run("pytest", "contract_tests/site", "-n", "2", "-q", *session.posargs)
+
+
+@nox.session
+def bundle(session: nox.Session) -> None:
+    """Write what teams of other languages pick up into a folder; -- FOLDER says which."""
+    install(session, "bundle")
+    session.run("python", "scripts/bundle.py", str(_out(session)))
+
+
+@nox.session
+def compat(session: nox.Session) -> None:
+    """Refuse a breaking change of a document since the last release without a new major version; needs Go."""
+    install(session, "bundle")
+    session.run("python", "scripts/check_compat.py")
+
+
 @nox.session
 def build(session: nox.Session) -> None:
-    """Build the wheel and the source archive, install the wheel into a clean environment and use it."""
+    """Build wheel and source archive twice, compare, look inside, and use the wheel in a clean environment."""
     install(session, "build")
-    folder = Path(session.create_tmp())
-    shutil.rmtree(folder / "dist", ignore_errors=True)
-    session.run("python", "-m", "build", "--no-isolation", "--outdir", str(folder / "dist"), silent=True)
-    wheel = next((folder / "dist").glob("*.whl"))
+    session.run("python", "scripts/build_dist.py", str(_out(session)))
+    wheel = next(_out(session).glob("calloff-*.whl"))
     session.run("python", "scripts/use_wheel.py", str(wheel), "requirements/tests.txt")
+
+
+@nox.session
+def release_check(session: nox.Session) -> None:
+    """Write the bill of materials of a built wheel, and check licences; -- FOLDER of the wheel."""
+    install(session, "release")
+    if not session.posargs:
+        session.run("python", "scripts/build_dist.py", str(_out(session)))
+    session.run("python", "scripts/release_check.py", str(_out(session)))
+
+
+@nox.session
+def audit(session: nox.Session) -> None:
+    """Look every pin up in the databases of vulnerabilities; says so, and fails, where one cannot be asked."""
+    install(session, "audit")
+    session.run("python", "scripts/audit.py")
 
 
 @nox.session
