@@ -357,7 +357,7 @@ def test_the_stages_shown_are_those_of_the_vector() -> None:
     vector = {
         "name": "one",
         "request": {"method": "PUT", "target": "/a?off", "headers": [["Host", "h"]]},
-        "credentials": {"secret_id": "id", "secret_key": "SecretKey"},
+        "credentials": {"secret_id": "id", "secret_key": "SecretKey"},  # pragma: allowlist secret
         "stages": {
             "sign_key": "1k",
             "http_string": "2h\n",
