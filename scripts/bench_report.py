@@ -6,6 +6,7 @@ import os
 import platform
 import re
 import statistics
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -105,9 +106,12 @@ _PAGE = (
 
 def chart(groups: Sequence[Group]) -> bytes:
     """Draw the medians of groups of one unit as bars, ours in a colour of their own; SVG without scripts."""
+    # pygal puts an import hook of an old kind in front, which makes each later import of the process warn.
+    hooks = sys.meta_path[:]
     import pygal  # type: ignore[import-untyped]
     from pygal.style import Style  # type: ignore[import-untyped]
 
+    sys.meta_path[:] = hooks
     style = Style(
         background="transparent",
         plot_background="transparent",

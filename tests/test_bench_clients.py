@@ -61,8 +61,10 @@ def test_the_table_shows_medians_and_the_spread_of_the_rounds(report: ModuleType
 
 
 def test_the_chart_shows_every_median_and_loads_nothing(report: ModuleType) -> None:
-    pytest.importorskip("pygal")
+    hooks = sys.meta_path[:]
     svg = report.chart([_group(report)])
+
+    assert sys.meta_path == hooks
 
     texts = ["".join(element.itertext()) for element in ElementTree.fromstring(svg).iter()]  # noqa: S314 - ours
     assert {"20", "10", "1"} <= set(texts)
