@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -58,7 +57,7 @@ def test_two_workers_cancel_each_job_once_with_signed_requests(tmp_path: Path) -
                     assert process.poll() is None, (tmp_path / "log").read_text()
                     assert time.monotonic() < end, (tmp_path / "log").read_text()
                     time.sleep(0.1)
-                process.send_signal(signal.SIGINT)
+                process.terminate()
                 process.wait(PATIENCE)
         log_text = (tmp_path / "log").read_text("utf-8")
 
