@@ -106,12 +106,11 @@ _PAGE = (
 
 def chart(groups: Sequence[Group]) -> bytes:
     """Draw the medians of groups of one unit as bars, ours in a colour of their own; SVG without scripts."""
-    # pygal puts an import hook of an old kind in front, which makes each later import of the process warn.
-    hooks = sys.meta_path[:]
     import pygal  # type: ignore[import-untyped]
     from pygal.style import Style  # type: ignore[import-untyped]
 
-    sys.meta_path[:] = hooks
+    # Its import hook is of an old kind, and makes each later import of the process warn.
+    sys.meta_path[:] = [hook for hook in sys.meta_path if not type(hook).__module__.startswith("pygal")]
     style = Style(
         background="transparent",
         plot_background="transparent",
