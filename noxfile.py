@@ -101,6 +101,7 @@ def types(session: nox.Session) -> None:
     session.run("mypy", "-p", "calloff_clients")
     session.run("mypy", "scripts", "contract_tests")
     session.run("mypy", "tests")
+    session.run("mypy", "docs/site")
 
 
 @nox.session

@@ -13,7 +13,8 @@ import pytest
 from calloff.apis import APIS
 from calloff.errors import CalloffError
 from calloff.verify.given import given_target
-from calloff.verify.target import CannotSupplyError, Target, TargetError, announced_targets
+from calloff.verify.provider_states import announced_targets
+from calloff.verify.target import CannotSupplyError, Target, TargetError
 from calloff.verify.wire import TargetLostError
 
 if TYPE_CHECKING:

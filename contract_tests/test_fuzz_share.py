@@ -13,7 +13,7 @@ import pytest
 from calloff.apis import OPERATIONS
 from calloff.contract import load_catalogue
 from calloff.verify.engine import Run
-from calloff.verify.target import announced_targets
+from calloff.verify.provider_states import announced_targets
 
 if TYPE_CHECKING:
     from collections.abc import Callable

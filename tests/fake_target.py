@@ -17,9 +17,10 @@ from urllib.parse import unquote
 
 from calloff.apis import APIS, ApiName
 from calloff.contract import load_catalogue
+from calloff.verify.provider_states import ProviderStates
 from calloff.verify.session import Session
 from calloff.verify.shapes import JOB_STATES
-from calloff.verify.target import Keys, ProviderStates, Target
+from calloff.verify.target import Keys, Target
 
 PROJECT = "0" * 31 + "1"
 OTHER_PROJECT = "0" * 31 + "2"

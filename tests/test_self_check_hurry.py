@@ -18,7 +18,8 @@ from calloff.cli.self_check.trials import Variation, Verdict, run_trial
 from calloff.mock.journal import LENGTH, Filter
 from calloff.mock.server import run_embedded
 from calloff.verify.checks import LAYERS
-from calloff.verify.target import ProviderStates, TargetError
+from calloff.verify.provider_states import ProviderStates
+from calloff.verify.target import TargetError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -24,8 +24,9 @@ from calloff.verify.expectations import Expectation
 from calloff.verify.jobs_file import JobsFile
 from calloff.verify.outcome import case_id
 from calloff.verify.pace import Pace
+from calloff.verify.provider_states import announced_targets
 from calloff.verify.shapes import JOB_STATES
-from calloff.verify.target import Job, announced_targets
+from calloff.verify.target import Job
 
 CATALOGUE = load_catalogue()
 SQL = "otc-dli/cancelSqlJob"

@@ -15,7 +15,8 @@ from calloff.mock.dialects import parse_dialect
 from calloff.mock.server import run_embedded
 from calloff.verify.engine import Run, checks, run_check
 from calloff.verify.key_guard import KeyGuard
-from calloff.verify.target import Keys, announced_targets
+from calloff.verify.provider_states import announced_targets
+from calloff.verify.target import Keys
 
 SQL = "otc-dli/cancelSqlJob"
 

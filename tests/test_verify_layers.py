@@ -19,7 +19,8 @@ from calloff.verify.escape import Escape
 from calloff.verify.fuzz import KINDS, fuzz, requirements
 from calloff.verify.fuzz_cases import request_of
 from calloff.verify.outcome import Outcome, Violation
-from calloff.verify.target import CannotSupplyError, Keys, TargetError, announced_targets
+from calloff.verify.provider_states import announced_targets
+from calloff.verify.target import CannotSupplyError, Keys, TargetError
 from calloff.verify.wire import NoAnswerError, Request, Response, TargetLostError, Wire
 
 SQL, BATCH, INVENTORY = (

@@ -15,8 +15,9 @@ from calloff.mock.server import run_embedded
 from calloff.mock.tls import Tls
 from calloff.verify.engine import Run
 from calloff.verify.given import given_target
+from calloff.verify.provider_states import announced_targets
 from calloff.verify.shapes import JOB_STATES
-from calloff.verify.target import Target, announced_targets
+from calloff.verify.target import Target
 
 HOST = "dli.eu-de.otc.t-systems.com"
 SQL = APIS["otc-dli"].operations["cancelSqlJob"]

@@ -38,8 +38,9 @@ from calloff.verify.given import given_target
 from calloff.verify.jobs_file import read_jobs
 from calloff.verify.pace import Pace
 from calloff.verify.preflight import Examination, examine, requests
+from calloff.verify.provider_states import announced_targets
 from calloff.verify.session import Session
-from calloff.verify.target import Keys, Target, announced_targets
+from calloff.verify.target import Keys, Target
 from calloff.verify.wire import Request
 
 CATALOGUE = load_catalogue()

@@ -18,12 +18,13 @@ from calloff.contract import load_catalogue
 from calloff.mock.server import run_embedded
 from calloff.verify.engine import Run
 from calloff.verify.key_guard import MAX_FAILURES_IN_A_ROW
+from calloff.verify.provider_states import announced_targets
 from calloff.verify.recipes import RECIPES, Draft, Recipe
 from calloff.verify.recipes.q_sign import CI_RECIPES
 from calloff.verify.recipes.sdk_hmac import DLI_RECIPES
 from calloff.verify.session import Session
 from calloff.verify.shapes import request_for, target_of
-from calloff.verify.target import Keys, Target, announced_targets
+from calloff.verify.target import Keys, Target
 from calloff.verify.wire import NoAnswerError, Request, Response, TargetLostError, Wire
 
 NOW = 1768469400.0  # 2026-01-15T09:30:00Z

@@ -11,9 +11,10 @@ from calloff.apis import APIS, OPERATIONS
 from calloff.contract import load_catalogue
 from calloff.mock.server import run_embedded
 from calloff.verify.engine import LAYERS, Layer, Run
+from calloff.verify.provider_states import announced_targets
 from calloff.verify.rehearsal import PlannedRequest
 from calloff.verify.strict_wire import StrictWire
-from calloff.verify.target import Keys, Target, announced_targets
+from calloff.verify.target import Keys, Target
 from calloff.verify.wire import Request, Response, Wire
 
 CATALOGUE = load_catalogue()

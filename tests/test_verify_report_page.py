@@ -117,7 +117,7 @@ def themed(request: pytest.FixtureRequest, browser: Browser, file: Path) -> Iter
 
 
 def test_no_request_leaves_the_page(wide: Opened, file: Path) -> None:
-    wide.page.wait_for_load_state("networkidle")
+    wide.page.evaluate("new Promise((shown) => requestAnimationFrame(() => requestAnimationFrame(shown)))")
 
     assert wide.requests == [file.as_uri()]
 

@@ -18,9 +18,10 @@ from calloff.verify.engine import Run
 from calloff.verify.jobs_file import JobsFile
 from calloff.verify.judge import Answer, Document
 from calloff.verify.preflight import examine
+from calloff.verify.provider_states import announced_targets
 from calloff.verify.shapes import JOB_STATES
 from calloff.verify.status_call import told_state
-from calloff.verify.target import CannotSupplyError, Job, Target, announced_targets
+from calloff.verify.target import CannotSupplyError, Job, Target
 from calloff.verify.wire import Request, Response
 
 AI, BATCH, SQL = "tencent-ci/cancelAiJob", "otc-dli/cancelBatchJob", "otc-dli/cancelSqlJob"

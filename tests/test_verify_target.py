@@ -10,14 +10,8 @@ from fake_target import PROJECT, SECRET_KEY, SECURITY_TOKEN, TOKEN, FakeTarget, 
 from hostile_server import Listener
 
 from calloff.apis import APIS
-from calloff.verify.target import (
-    CannotSupplyError,
-    Keys,
-    ProviderStates,
-    Target,
-    TargetError,
-    announced_targets,
-)
+from calloff.verify.provider_states import ProviderStates, announced_targets
+from calloff.verify.target import CannotSupplyError, Keys, Target, TargetError
 from calloff.verify.wire import TargetLostError
 
 SQL = APIS["otc-dli"].operations["cancelSqlJob"]

@@ -10,7 +10,8 @@ from typing import Any, Self
 
 import calloff
 from calloff.apis import OPERATIONS, Operation
-from calloff.verify.target import Keys, Target, announced_targets
+from calloff.verify.provider_states import announced_targets
+from calloff.verify.target import Keys, Target
 
 Credential = calloff.AccessKey | calloff.TemporaryKey | calloff.Token | calloff.IamPassword
 MODES = ("sync", "async")

@@ -15,7 +15,8 @@ import toolchains
 from toolchains import Peer
 
 from calloff.apis import OPERATIONS, ApiName
-from calloff.verify.target import Keys, announced_targets
+from calloff.verify.provider_states import announced_targets
+from calloff.verify.target import Keys
 
 Announcement = dict[str, Any]
 StartMock = Callable[..., AbstractContextManager[Announcement]]

@@ -16,7 +16,8 @@ from calloff.verify.credentials_file import Credentials, incomplete, read_creden
 from calloff.verify.given_file import LARGEST
 from calloff.verify.jobs_file import read_jobs
 from calloff.verify.pace import Pace
-from calloff.verify.target import CannotSupplyError, Keys, ProviderStates, Target
+from calloff.verify.provider_states import ProviderStates
+from calloff.verify.target import CannotSupplyError, Keys, Target
 from calloff.verify.wire import Address
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from calloff.mock.disturbances import parse_disturbance
 from calloff.mock.server import run_embedded
 from calloff.verify.clock import Clock
 from calloff.verify.engine import LAYERS, Run, checks, run_check
+from calloff.verify.provider_states import ProviderStates, announced_targets
 from calloff.verify.session import Session
-from calloff.verify.target import ProviderStates, announced_targets
 
 if TYPE_CHECKING:
     from calloff.apis import ApiName, Operation

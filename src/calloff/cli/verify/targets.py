@@ -20,7 +20,7 @@ def targets(opts: Options) -> Iterator[list[Target]]:
     """Yield a target for each API that is to be verified, and close them at the end."""
     from calloff.verify.given import given_target
     from calloff.verify.pace import Pace
-    from calloff.verify.target import announced_targets
+    from calloff.verify.provider_states import announced_targets
 
     if opts.mock:
         require_extra("mock")

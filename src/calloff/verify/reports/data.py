@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from calloff.verify.expectations import covering
 from calloff.verify.judge import document_of
+from calloff.verify.provider_states import ProviderStates
 from calloff.verify.redact import Redactor
 from calloff.verify.reports.violations import grouped
 from calloff.verify.reports.words import headline
 from calloff.verify.selection import wanted
-from calloff.verify.target import ProviderStates
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
