@@ -214,6 +214,20 @@ def test_a_generator_that_is_closed_ends_its_thread(server: MockServer) -> None:
     assert "RUNNING" in states(server, made)
 
 
+def test_an_event_of_threads_stops_a_run_and_every_id_is_told(server: MockServer) -> None:
+    made, stop = jobs(server, OTC_SQL, 100), threading.Event()
+    ids = [job.id for job in made]
+    found = []
+    for outcome in cancel_all(client(server, OTC_SQL), "cancelSqlJob", ids, rate=20, stop=stop):
+        found.append(outcome)
+        stop.set()
+
+    assert Counter(outcome.job_id for outcome in found) == Counter(ids)
+    left = [outcome for outcome in found if outcome.result == "not-sent"]
+    assert {outcome.reason for outcome in left} == {"the run stopped: it was interrupted"}
+    assert 0 < len(left) < 100
+
+
 def test_an_error_of_the_run_is_raised_where_the_caller_iterates(server: MockServer) -> None:
     def ids() -> Iterator[str]:
         raise OSError("the list is gone")

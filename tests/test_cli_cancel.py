@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from cancel_support import CALLOFF, Operator, rows, serving
+from hostile_server import Listener, reply
 from mock_calls import DLI, Caller
 
 from calloff.bulk.journal import Journal, JournalHeader
@@ -63,6 +64,18 @@ def test_a_refused_job_gives_1_and_the_words_of_the_service(user: Operator) -> N
     assert refused["operation"] == "otc-dli/cancelSqlJob"
     assert refused["reason"] == "The job cannot be canceled."
     assert refused["request_id"]
+
+
+def test_a_run_gives_up_after_as_many_failures_as_one_says(user: Operator) -> None:
+    ids = user.jobs(20)
+    with Listener(reply(404, b"<html>Not here</html>", {"Content-Type": "text/html"})) as other:
+        where = ("--base-url", other.url, "--give-up-after", "3", "--output", "jsonl")
+        done = user.type("--ids", user.file(ids), "--yes", *where)
+
+    results = [row["result"] for row in rows(done)]
+    assert done.returncode == 3
+    assert results == ["refused"] * 3 + ["not-sent"] * 17
+    assert "3 failures in a row" in rows(done)[-1]["reason"]
 
 
 def test_what_needs_a_look_comes_first_and_the_rest_is_counted(user: Operator) -> None:

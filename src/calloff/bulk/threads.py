@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from calloff.bulk.source import Ids
 
 _AHEAD = 32  # outcomes that wait for the caller
+_LOOK_SECONDS = 0.05  # between two looks at an event of threads
 
 
 def cancel_all(
@@ -34,15 +35,17 @@ def cancel_all(
     attempts: int = 5,
     give_up_after: int = 20,
     journal: Journal | None = None,
+    stop: threading.Event | None = None,
 ) -> Generator[Outcome]:
     """Cancel many jobs, as ``cancel_many`` does, without an event loop of the caller's.
 
         for outcome in cancel_all(client, "cancelSqlJob", ids):
             print(outcome.job_id, outcome.result, outcome.reason)
 
-    ``ids`` is iterated over in another thread. Arguments and errors are those of ``cancel_many``; closing the
-    generator stops the run.
+    ``ids`` is iterated over in another thread. Arguments and errors are those of ``cancel_many``, but ``stop`` is an
+    event of threads; closing the generator stops the run too.
     """
+    stopped = asyncio.Event()
     outcomes = cancel_many(
         client,
         operation,
@@ -55,12 +58,15 @@ def cancel_all(
         attempts=attempts,
         give_up_after=give_up_after,
         journal=journal,
+        stop=stopped,
     )
-    return _drawn(outcomes)
+    return _drawn(outcomes, stop, stopped)
 
 
-def _drawn(outcomes: AsyncGenerator[Outcome]) -> Generator[Outcome]:
-    drawing = _Drawing(outcomes)
+def _drawn(
+    outcomes: AsyncGenerator[Outcome], stop: threading.Event | None, stopped: asyncio.Event
+) -> Generator[Outcome]:
+    drawing = _Drawing(outcomes, stop, stopped)
     try:
         while (outcome := drawing.next()) is not None:
             yield outcome
@@ -71,8 +77,11 @@ def _drawn(outcomes: AsyncGenerator[Outcome]) -> Generator[Outcome]:
 class _Drawing:
     """Iterates over outcomes in a thread of its own, a few ahead of the caller."""
 
-    def __init__(self, outcomes: AsyncGenerator[Outcome]) -> None:
+    def __init__(
+        self, outcomes: AsyncGenerator[Outcome], stop: threading.Event | None, stopped: asyncio.Event
+    ) -> None:
         self._outcomes = outcomes
+        self._stop, self._stopped = stop, stopped
         self._drawn: queue.SimpleQueue[Outcome | BaseException | None] = queue.SimpleQueue()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
@@ -110,6 +119,7 @@ class _Drawing:
         )
         self._started.set()
         end: BaseException | None = None
+        passing_on = asyncio.create_task(self._pass_on())
         try:
             async with aclosing(self._outcomes) as outcomes:
                 async for outcome in outcomes:
@@ -123,4 +133,12 @@ class _Drawing:
         except Exception as error:  # noqa: BLE001 - raised where the caller waits
             end = error
         finally:
+            passing_on.cancel()
             self._drawn.put(end)
+
+    async def _pass_on(self) -> None:
+        """Stop the run soon after the caller's event is set, which no loop can wait for."""
+        if self._stop is not None:
+            while not self._stop.is_set():
+                await asyncio.sleep(_LOOK_SECONDS)
+            self._stopped.set()

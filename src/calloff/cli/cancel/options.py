@@ -47,6 +47,7 @@ class Options:
     wait_timeout: float
     concurrency: int
     rate: float
+    give_up_after: int
     journal: Path | None
     resume: Path | None
     force_resume: bool
@@ -156,6 +157,14 @@ _OWN: tuple[Callable[[Any], Any], ...] = (
             type=click.FloatRange(0),
             help="Requests a second at most, 0 for no limit. The gateway of DLI lets 200 a second through to each "
             "API; the default leaves room for others.",
+        ),
+        option(
+            "--give-up-after",
+            default=20,
+            show_default=True,
+            metavar="N",
+            type=click.IntRange(1, 1_000_000),
+            help="Failures in a row that end the run; the API's refusals are none.",
         ),
     ),
     option_group(

@@ -196,6 +196,7 @@ async def _cancel_all(
         rate=opts.rate or None,
         wait=opts.wait,
         wait_timeout=opts.wait_timeout,
+        give_up_after=opts.give_up_after,
         journal=journal,
         stop=stop,
     )
