@@ -1,6 +1,7 @@
 """Compare the documents with those of the last release; ``nox -s compat`` runs it.
 
-The last release is the newest tag ``v…`` that this commit descends from. A document that changed must have a higher
+The last release is the newest tag ``vX.Y.Z`` that this commit descends from; where that tag is this very commit, which
+is being released, the one before counts too. A document that changed must have a higher
 ``info.version``; one that breaks its users a higher major version (``spec/README.md``, "Versions"). What breaks them
 oasdiff says, more strictly than by itself (``compat/severity.txt``): names that generated code is made of count too, as
 do addresses, which it does not look at. It gets the 3.0.4 forms, for it knows nothing of a ``const``.
@@ -29,6 +30,7 @@ TOOL = Path(__file__).resolve().parent / "compat"
 SUFFIX = ".openapi.yaml"
 SECONDS = 300
 SEVERITY = TOOL / "severity.txt"
+RELEASE = re.compile(r"v\d+\.\d+\.\d+")  # as the release workflow has it; one for trial does not count
 ERROR = 3  # the level of oasdiff
 
 
@@ -39,42 +41,61 @@ class CannotCompareError(Exception):
 def main() -> int:
     """Compare the checkout with its last release, and tell what does not agree."""
     try:
-        tag = last_release(ROOT)
-        if tag is None:
+        tags = last_releases(ROOT)
+        if not tags:
             print("compat: no release yet, so nothing can break")
             return 0
         if not shutil.which("go"):
-            told = f"Go is not installed, so the documents are not compared with {tag}"
+            told = f"Go is not installed, so the documents are not compared with {' and '.join(tags)}"
             print(f"compat: SKIPPED, {told}", file=sys.stderr)
             return 2 if os.environ.get("CI") else 0
-        with tempfile.TemporaryDirectory() as folder:
-            findings = compared(released(ROOT, tag, Path(folder)), ROOT / "spec")
+        findings = {tag: _compared_with(tag) for tag in tags}
     except CannotCompareError as error:
         print(f"compat: {error}", file=sys.stderr)
         return 2
-    for finding in findings:
-        print(finding)
-    print(f"compat: {len(findings) or 'no'} findings against {tag}")
-    return 1 if findings else 0
+    for tag, lines in findings.items():
+        print("\n".join([*lines, f"compat: {len(lines) or 'no'} findings against {tag}"]))
+    return 1 if any(findings.values()) else 0
 
 
-def last_release(checkout: Path) -> str | None:
-    """Name the tag of the last release; None where none was made.
+def last_releases(checkout: Path) -> list[str]:
+    """Name the tags to compare with: the newest one, and the one before it where HEAD is the newest release itself.
 
     Raises:
         CannotCompareError: the history is not there to tell, or the changelog knows a release without a tag.
     """
-    tags = _git(checkout, "tag", "--merged", "HEAD", "--list", "v[0-9]*", "--sort=-version:refname").split()
-    if tags:
-        return tags[0]
-    if _git(checkout, "rev-parse", "--is-shallow-repository").strip() == "true":
+    merged, here = (
+        set(_git(checkout, "tag", which, "HEAD").split()) for which in ("--merged", "--points-at")
+    )
+    tags = sorted(filter(RELEASE.fullmatch, merged), key=lambda tag: _numbers(tag[1:]), reverse=True)
+    shallow = _git(checkout, "rev-parse", "--is-shallow-repository").strip() == "true"
+    if shallow and here.issuperset(tags):
         raise CannotCompareError("this clone is shallow; fetch the whole history and its tags")
-    changelog = (checkout / "CHANGELOG.md").read_text(encoding="utf-8")
-    if dated := re.search(r"^## (\S+) \(\d{4}-\d{2}-\d{2}\)$", changelog, re.MULTILINE):
+    if tags:
+        return tags[: 2 if tags[0] in here else 1]
+    release = _dated(_git(checkout, "show", "HEAD:CHANGELOG.md"))
+    if release and not _is_release(checkout, release):
         raise CannotCompareError(
-            f"CHANGELOG.md knows release {dated[1]}, but there is no tag v…; fetch the tags"
+            f"CHANGELOG.md knows release {release}, but there is no tag v{release}; fetch the tags"
         )
-    return None
+    return []
+
+
+def _is_release(checkout: Path, release: str) -> bool:
+    """Tell whether HEAD is the commit that dates the release: its tag comes after it."""
+    parents = _git(checkout, "rev-list", "--parents", "--max-count=1", "HEAD").split()[1:]
+    return all(_dated(_git(checkout, "show", f"{parent}:CHANGELOG.md")) != release for parent in parents[:1])
+
+
+def _dated(changelog: str) -> str | None:
+    """Name the newest release that a changelog has a date of."""
+    found = re.search(r"^## (\S+) \(\d{4}-\d{2}-\d{2}\)$", changelog, re.MULTILINE)
+    return found[1] if found else None
+
+
+def _compared_with(tag: str) -> list[str]:
+    with tempfile.TemporaryDirectory() as folder:
+        return compared(released(ROOT, tag, Path(folder)), ROOT / "spec")
 
 
 def released(checkout: Path, tag: str, folder: Path) -> Path:
@@ -146,6 +167,10 @@ def _version(name: str, document: Mapping[str, Any]) -> tuple[int, ...]:
     version = str(document["info"]["version"])
     if not re.fullmatch(r"\d+\.\d+\.\d+", version):
         raise CannotCompareError(f"{name}: info.version is {version!r}, expected three numbers")
+    return _numbers(version)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(number) for number in version.split("."))
 
 

@@ -34,32 +34,88 @@ def checkout(tmp_path: Path) -> Path:
     return folder
 
 
+def commit(folder: Path, message: str, **files: str) -> None:
+    for name, text in files.items():
+        (folder / name).write_text(text, "utf-8")
+    git(
+        folder,
+        "-c",
+        "commit.gpgSign=false",
+        "commit",
+        "--all",
+        "--allow-empty",
+        "--quiet",
+        f"--message={message}",
+    )
+
+
 def test_without_a_release_there_is_nothing_to_compare_with(checkout: Path) -> None:
     git(checkout, "tag", "other")
+    git(checkout, "tag", "v1.0.0-rc1")
 
-    assert gate.last_release(checkout) is None
+    assert gate.last_releases(checkout) == []
 
 
 def test_the_newest_version_counts_not_the_last_in_the_alphabet(checkout: Path) -> None:
-    for tag in ("v0.9.0", "v0.10.0", "v0.2.0"):
+    for tag in ("v0.9.0", "v0.10.0", "v0.2.0", "v0.10.0-rc1"):
         git(checkout, "tag", tag)
+    commit(checkout, "Two")
 
-    assert gate.last_release(checkout) == "v0.10.0"
+    assert gate.last_releases(checkout) == ["v0.10.0"]
+
+
+def test_a_commit_that_is_being_released_is_compared_with_the_release_before_too(checkout: Path) -> None:
+    git(checkout, "tag", "v1.0.0")
+    commit(checkout, "Two")
+    git(checkout, "tag", "v1.1.0")
+
+    assert gate.last_releases(checkout) == ["v1.1.0", "v1.0.0"]
+
+
+def test_a_release_that_breaks_without_saying_so_is_refused_though_its_tag_is_there(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    git(checkout, "tag", "v1.0.0")
+    (checkout / "spec" / "a.openapi.yaml").write_text(DOCUMENT.replace("title: A", "title: B"), "utf-8")
+    commit(checkout, "Two")
+    git(checkout, "tag", "v1.0.1")
+    monkeypatch.setattr(gate, "ROOT", checkout)
+    monkeypatch.setattr(gate.shutil, "which", lambda _name: "go")
+    monkeypatch.setattr(gate, "breaking", lambda _old, _new: [])
+
+    assert gate.main() == 1
+    assert capsys.readouterr().out.splitlines() == [
+        "compat: no findings against v1.0.1",
+        "a: info.version is 1.0.0, was 1.0.0, and the document changed; it wants a higher one",
+        "compat: 1 findings against v1.0.0",
+    ]
+
+
+DATED = "# Changelog\n\n## 0.1.0 (2026-12-01)\n"
+
+
+def test_the_commit_of_a_release_has_no_tag_yet(checkout: Path) -> None:
+    commit(checkout, "Release 0.1.0", **{"CHANGELOG.md": DATED})
+
+    assert gate.last_releases(checkout) == []
 
 
 def test_a_release_without_its_tag_is_an_error(checkout: Path) -> None:
-    (checkout / "CHANGELOG.md").write_text("# Changelog\n\n## 0.1.0 (2026-12-01)\n", "utf-8")
+    commit(checkout, "Release 0.1.0", **{"CHANGELOG.md": DATED})
+    commit(checkout, "Two")
 
-    with pytest.raises(gate.CannotCompareError, match=r"release 0\.1\.0, but there is no tag"):
-        gate.last_release(checkout)
+    with pytest.raises(gate.CannotCompareError, match=r"release 0\.1\.0, but there is no tag v0\.1\.0"):
+        gate.last_releases(checkout)
 
 
-def test_a_shallow_clone_is_an_error(checkout: Path, tmp_path: Path) -> None:
-    git(checkout, "-c", "commit.gpgSign=false", "commit", "--allow-empty", "--quiet", "--message=Two")
+@pytest.mark.parametrize("tag", ["other", "v1.0.0"])
+def test_a_shallow_clone_is_an_error(checkout: Path, tmp_path: Path, tag: str) -> None:
+    commit(checkout, "Two")
+    git(checkout, "tag", tag)
     git(tmp_path, "clone", "--quiet", "--depth=1", checkout.as_uri(), "shallow")
 
     with pytest.raises(gate.CannotCompareError, match="this clone is shallow"):
-        gate.last_release(tmp_path / "shallow")
+        gate.last_releases(tmp_path / "shallow")
 
 
 def test_the_documents_of_a_release_are_those_of_its_tag(checkout: Path, tmp_path: Path) -> None:
