@@ -131,6 +131,22 @@ def started(built: Path, cloud: Cloud, case: Case, job: str) -> tuple[int, str, 
     return ran.returncode, ran.stdout, ran.stderr
 
 
+def test_what_the_page_says_to_copy_is_a_module_of_its_own(checkout: Path, tmp_path: Path) -> None:
+    page = (toolchain.ROOT / "docs" / "languages" / "go.md").read_text("utf-8")
+    (commands,) = re.findall(r"^```console\n(\$ go mod init .*?)^```$", page, re.DOTALL | re.MULTILINE)
+
+    toolchain.build(
+        "env",
+        f"CALLOFF={checkout}",
+        "bash",
+        "-ec",
+        commands.replace("$ ", "", 1).replace("\n$ ", "\n"),
+        folder=tmp_path,
+    )
+
+    assert toolchain.build("go", "vet", "./...", folder=tmp_path) == ""
+
+
 # --- What it is generated from -----------------------------------------------------------------------------------
 
 

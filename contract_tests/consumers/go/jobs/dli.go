@@ -18,6 +18,7 @@ const (
 	tokenHeader         = "X-Auth-Token"
 	securityTokenHeader = "X-Security-Token"
 	requestIDHeader     = "X-Request-Id"
+	contentTypeHeader   = "Content-Type"
 )
 
 var (
@@ -73,7 +74,8 @@ func NewHuaweiCloudDLI(project Project, credential DLICredential) (*HuaweiCloudD
 		return nil, err
 	}
 	client, err := huaweiclouddli.NewClient(
-		project.URL, huaweiclouddli.WithHTTPClient(newHTTPClient()), huaweiclouddli.WithRequestEditorFn(credential.prove))
+		project.URL, huaweiclouddli.WithHTTPClient(newHTTPClient()),
+		huaweiclouddli.WithRequestEditorFn(typed), huaweiclouddli.WithRequestEditorFn(credential.prove))
 	if err != nil {
 		return nil, fmt.Errorf("making the client of DLI: %w", err)
 	}
@@ -99,14 +101,17 @@ func (d *OTCDLI) CancelSQLJob(ctx context.Context, id string) (*otcdli.SqlCancel
 	if err := checkedID("job id", sqlJobIDForm, id); err != nil {
 		return nil, err
 	}
-	result, err := accepted[otcdli.SqlCancelResult](d.project.call(ctx, func(ctx context.Context) (*http.Response, error) {
+	got, err := d.project.call(ctx, func(ctx context.Context) (*http.Response, error) {
 		return d.client.CancelSqlJob(ctx, d.project.ID, id)
-	}))
-	// False is a failure inside a 200; an answer without the member says nothing either way.
-	if err == nil && result.IsSuccess != nil && !*result.IsSuccess {
-		return nil, &RefusedError{Status: http.StatusOK}
+	})
+	result, err := accepted[otcdli.SqlCancelResult](got, err)
+	if err == nil {
+		err = succeeded(got, result)
 	}
-	return result, err
+	if err != nil {
+		return nil, err
+	}
+	return result, nil
 }
 
 // #endregion
@@ -117,13 +122,23 @@ func (d *HuaweiCloudDLI) CancelSQLJob(ctx context.Context, id string) (*huaweicl
 	if err := checkedID("job id", sqlJobIDForm, id); err != nil {
 		return nil, err
 	}
-	result, err := accepted[huaweiclouddli.SqlCancelResult](d.project.call(ctx, func(ctx context.Context) (*http.Response, error) {
+	got, err := d.project.call(ctx, func(ctx context.Context) (*http.Response, error) {
 		return d.client.CancelSqlJob(ctx, d.project.ID, id)
-	}))
-	if err == nil && result.IsSuccess != nil && !*result.IsSuccess {
-		return nil, &RefusedError{Status: http.StatusOK}
+	})
+	result, err := accepted[huaweiclouddli.SqlCancelResult](got, err)
+	if err == nil {
+		err = succeeded(got, (*otcdli.SqlCancelResult)(result))
 	}
-	return result, err
+	if err != nil {
+		return nil, err
+	}
+	return result, nil
+}
+
+// typed sets what Huawei Cloud demands of every request, those without a body too.
+func typed(_ context.Context, req *http.Request) error {
+	req.Header.Set(contentTypeHeader, "application/json")
+	return nil
 }
 
 // #region prove
@@ -176,6 +191,19 @@ func accepted[Result any](got *answer, err error) (*Result, error) {
 	return result, nil
 }
 
+// succeeded refuses what is a failure inside a 200: is_success with any value but true, null too. An answer without
+// the member says nothing either way.
+func succeeded(got *answer, result *otcdli.SqlCancelResult) error {
+	var told map[string]json.RawMessage
+	if err := json.Unmarshal(got.body, &told); err != nil {
+		return &UnknownOutcomeError{Err: errors.New("a 200 without the JSON object of the document")}
+	}
+	if _, ok := told["is_success"]; ok && (result.IsSuccess == nil || !*result.IsSuccess) {
+		return &RefusedError{Status: got.status, RequestID: got.header.Get(requestIDHeader), Result: result}
+	}
+	return nil
+}
+
 func refusedByDLI(got *answer) error {
 	refused := &RefusedError{Status: got.status, RequestID: got.header.Get(requestIDHeader)}
 	refused.DLI, refused.Gateway = dliError(got.body)
@@ -185,7 +213,7 @@ func refusedByDLI(got *answer) error {
 	case refused.Gateway != nil:
 		refused.Code = refused.Gateway.ErrorCode
 	}
-	return refused
+	return judged(refused)
 }
 
 // #endregion

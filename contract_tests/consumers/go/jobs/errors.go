@@ -6,7 +6,8 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
-	"strings"
+	"net/http"
+	"regexp"
 
 	"calloff.invalid/clients/otcdli"
 	"calloff.invalid/clients/tencentci"
@@ -24,7 +25,7 @@ func unsendable(err error) error {
 }
 
 // An UnknownOutcomeError says that there is no answer, or none that can be read: whether the job is being cancelled
-// only its state can tell. It wraps the cause, such as context.DeadlineExceeded.
+// only its state can tell. It wraps the cause, such as context.DeadlineExceeded or an UnclearAnswerError.
 type UnknownOutcomeError struct{ Err error }
 
 func (e *UnknownOutcomeError) Error() string {
@@ -35,8 +36,8 @@ func (e *UnknownOutcomeError) Unwrap() error { return e.Err }
 
 // #region refused
 
-// A RefusedError says that the service said no. Of what it told at most one is not nil, and none where the body does
-// not keep to the contract.
+// A RefusedError says that the service said no: by a 4xx, a redirect, or a failure inside a 200. Of what it told at
+// most one is not nil, and none where the body does not keep to the contract.
 type RefusedError struct {
 	Status    int
 	Code      string
@@ -45,12 +46,37 @@ type RefusedError struct {
 	CI      *tencentci.CiError
 	DLI     *otcdli.DliError
 	Gateway *otcdli.GatewayError
+	Result  *otcdli.SqlCancelResult
 }
+
+// An UnclearAnswerError is in an UnknownOutcomeError where there is an answer that says neither yes nor no: a 5xx, which
+// may have come after the cancel was done, or a 2xx that is not in the contract.
+type UnclearAnswerError RefusedError
 
 // #endregion
 
-func (e *RefusedError) Error() string {
-	return strings.TrimRight(fmt.Sprintf("the service refused with %d %s", e.Status, e.Code), " ")
+func (e *RefusedError) Error() string { return said("the service refused with", e.Status, e.Code) }
+
+func (e *UnclearAnswerError) Error() string {
+	return said("the service answered with", e.Status, e.Code)
+}
+
+// said leaves out a code that would forge a line of a log.
+func said(what string, status int, code string) string {
+	if !wordForm.MatchString(code) {
+		return fmt.Sprintf("%s %d", what, status)
+	}
+	return fmt.Sprintf("%s %d %s", what, status, code)
+}
+
+var wordForm = regexp.MustCompile(`^[!-~]{1,64}$`)
+
+// judged tells a refusal from an answer that leaves the outcome unknown.
+func judged(told *RefusedError) error {
+	if told.Status < http.StatusMultipleChoices || told.Status >= http.StatusInternalServerError {
+		return &UnknownOutcomeError{Err: (*UnclearAnswerError)(told)}
+	}
+	return told
 }
 
 // #region xml

@@ -120,5 +120,5 @@ func ciAccepted(got *answer, err error) (*CIAccepted, error) {
 	if refused.CI != nil {
 		refused.Code = refused.CI.Code
 	}
-	return nil, refused
+	return nil, judged(refused)
 }

@@ -132,7 +132,7 @@ func TestRequestOnTheWire(t *testing.T) {
 		{"tencent-ci/cancelAiJob", "a1", dliToken, "PUT /ai_jobs/a1?cancel= HTTP/1.1", []string{length, signature + "q-sign"}},
 		{"otc-dli/cancelBatchJob", sqlJob, dliToken, "DELETE /v2.0/p1/batches/" + sqlJob + " HTTP/1.1", []string{token}},
 		{"otc-dli/cancelSqlJob", sqlJob, dliKey, "DELETE /v1.0/p1/jobs/" + sqlJob + " HTTP/1.1", []string{date, signature + "SDK-HMAC"}},
-		{"huaweicloud-dli/cancelSqlJob", "j1", dliKey, "DELETE /v1.0/p1/jobs/j1 HTTP/1.1", []string{date, signature + "SDK-HMAC"}},
+		{"huaweicloud-dli/cancelSqlJob", "j1", dliKey, "DELETE /v1.0/p1/jobs/j1 HTTP/1.1", []string{date, signature + "SDK-HMAC", "Content-Type: application/json"}},
 	}
 	for _, test := range tests {
 		t.Run(test.operation, func(t *testing.T) {
@@ -324,7 +324,7 @@ func Test200OfDLI(t *testing.T) {
 		`{"is_success":true,"message":""}`: accepted,
 		`{}`:                               accepted,
 		`{"message":"","new":1}`:           accepted,
-		`{"is_success":null}`:              accepted,
+		`{"is_success":null}`:              refused,
 		`{"is_success":false}`:             refused,
 		`{"is_success":"false"}`:           unclear,
 		`{"is_success"`:                    unclear,
@@ -352,6 +352,51 @@ func Test200OfDLI(t *testing.T) {
 	}
 }
 
+func TestFailureInsideA200TellsWhy(t *testing.T) {
+	for _, operation := range []string{"otc-dli/cancelSqlJob", "huaweicloud-dli/cancelSqlJob"} {
+		endpoint := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("X-Request-Id", "r1")
+			_, _ = io.WriteString(w, `{"is_success":false,"message":"why"}`)
+		})
+
+		refused := refusal(t, clients(t, endpoint, dliToken)[operation](t.Context(), sqlJob))
+
+		if refused.Status != http.StatusOK || refused.RequestID != "r1" || refused.Result == nil || *refused.Result.Message != "why" {
+			t.Errorf("%s: %+v", operation, *refused)
+		}
+	}
+}
+
+func TestAnswerThatIsNeitherYesNorNoLeavesTheOutcomeUnknown(t *testing.T) {
+	const dliError = `{"error_code":"DLI.0999","error_msg":"m"}`
+	for _, status := range []int{http.StatusAccepted, http.StatusInternalServerError, http.StatusGatewayTimeout} {
+		for operation, body := range map[string]string{"tencent-ci/cancelAiJob": ciError, "otc-dli/cancelSqlJob": dliError} {
+			endpoint := serve(t, answering(status, body))
+
+			err := clients(t, endpoint, dliToken)[operation](t.Context(), "a1")
+
+			unknown(t, operation, err, nil)
+			var unclear *jobs.UnclearAnswerError
+			if !errors.As(err, &unclear) || unclear.Status != status || unclear.Code == "" {
+				t.Errorf("%s %d: %v", operation, status, err)
+			}
+			if errors.As(err, new(*jobs.RefusedError)) {
+				t.Errorf("%s: %d is taken for a no", operation, status)
+			}
+		}
+	}
+}
+
+func TestCodeForgesNoLineOfALog(t *testing.T) {
+	endpoint := serve(t, answering(http.StatusBadRequest, `{"error_code":"DLI.0007\nforged","error_msg":"m"}`))
+
+	refused := refusal(t, clients(t, endpoint, dliToken)["otc-dli/cancelSqlJob"](t.Context(), sqlJob))
+
+	if want := "the service refused with 400"; refused.Error() != want || refused.Code != "DLI.0007\nforged" {
+		t.Errorf("it says %q, want %q", refused.Error(), want)
+	}
+}
+
 func TestErrorOfCI(t *testing.T) {
 	const declaration = `<?xml version="1.0" encoding="UTF-8"?>`
 	external := `<!DOCTYPE Error [<!ENTITY e SYSTEM "file:///etc/hostname">]>`
@@ -369,7 +414,7 @@ func TestErrorOfCI(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			endpoint := serve(t, answering(http.StatusServiceUnavailable, test.body))
+			endpoint := serve(t, answering(http.StatusForbidden, test.body))
 
 			refused := refusal(t, clients(t, endpoint, dliToken)["tencent-ci/cancelAiJob"](t.Context(), "a1"))
 
@@ -377,8 +422,8 @@ func TestErrorOfCI(t *testing.T) {
 			if refused.CI != nil {
 				message = refused.CI.Message
 			}
-			if refused.Status != http.StatusServiceUnavailable || message != test.message {
-				t.Errorf("it is %d %q, want 503 %q", refused.Status, message, test.message)
+			if refused.Status != http.StatusForbidden || message != test.message {
+				t.Errorf("it is %d %q, want 403 %q", refused.Status, message, test.message)
 			}
 		})
 	}
