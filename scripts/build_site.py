@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from docs_site.catalogue import facts, marked_tests, requirements, silent_points, vendor_pages
-from docs_site.figures import client_charts, mock_chart, suite_chart
-from docs_site.markdown import heading, page
+from docs_site.figures import with_client_charts, with_mock_chart, with_suite_chart
+from docs_site.markdown import code, download, heading, page
 from docs_site.reference import index, reference
 from docs_site.signing import with_stages
-from docs_site.staging import Stage, section, with_source_labels
+from docs_site.staging import Stage, section, source_titles, with_files_linked, with_source_labels
 from sphinx.cmd.build import main as sphinx_build
 
 from calloff.apis import OPERATIONS
@@ -33,7 +33,7 @@ DOCUMENTS = tuple(
     sorted(path.name.removesuffix(".openapi.yaml") for path in (ROOT / "spec").glob("*.openapi.yaml"))
 )
 # Pages taken as they stand, besides those that docs/site/ itself holds.
-TAKEN = ("docs/*.md", "docs/languages/*.md", "spec/README.md", "spec/signing/README.md", "*.md")
+TAKEN = ("docs/*.md", "docs/languages/*.md", "*.md")
 NOT_TAKEN = {"README.md"}
 FILES = ("docs/figures/*.svg", "spec/*.yaml", "spec/signing/*.json")
 STAND_INS = {
@@ -45,11 +45,11 @@ STAND_INS = {
     "spec/silent-points.yaml": "silent-points.md",
     "docs/figures/clients.md": "benchmarks.md",
 }
-# Title, page and section of figures, and what draws them.
+# Title, page and section of figures, and what puts charts into their text.
 FIGURES = (
-    ("Clients, and many cancels at once", "docs/figures/clients.md", "", client_charts),
-    ("The suite", "docs/verify.md", "Why believe it", suite_chart),
-    ("The mock", "docs/mock.md", "Figures", mock_chart),
+    ("Clients, and many cancels at once", "docs/figures/clients.md", "", with_client_charts),
+    ("The suite", "docs/verify.md", "Why believe it", with_suite_chart),
+    ("The mock", "docs/mock.md", "Figures", with_mock_chart),
 )
 
 
@@ -63,6 +63,9 @@ def stage(folder: Path) -> None:
         for path in sorted(ROOT.glob(pattern)):
             if (name := path.relative_to(ROOT).as_posix()) not in NOT_TAKEN:
                 site.take(name)
+    for name, linked in (("spec", _file_link), ("spec/signing", _vector_link)):
+        text = (ROOT / name / "README.md").read_text("utf-8")
+        site.take(f"{name}/README.md", with_files_linked(text, linked))
     sources = (ROOT / "spec" / "SOURCES.md").read_text("utf-8")
     site.take("spec/SOURCES.md", with_source_labels(sources))
     readme = (ROOT / "README.md").read_text("utf-8")
@@ -73,12 +76,20 @@ def stage(folder: Path) -> None:
     _calculator(folder / "static" / "calculator.js")
 
 
+def _file_link(name: str) -> str:
+    return f"[{code(name)}]({name})" if (ROOT / "spec" / name).exists() else code(name)
+
+
+def _vector_link(name: str) -> str:
+    return download(f"spec/signing/{name}") if (ROOT / "spec" / "signing" / name).exists() else code(name)
+
+
 def _benchmarks(site: Stage) -> None:
     parts = [(SITE / "benchmarks.md").read_text("utf-8")]
     for title, path, part, draw in FIGURES:
         text = (ROOT / path).read_text("utf-8")
         shown = section(text, part) if part else text
-        parts += [heading(2, title), draw(shown), site.relinked(shown, path)]
+        parts += [heading(2, title), site.relinked(draw(shown), path)]
     site.write("benchmarks.md", "\n".join(parts))
 
 
@@ -103,7 +114,8 @@ def _contract_pages(site: Stage) -> None:
         site.write(f"reference/{name}.md", reference(name, document, known))
     rows, tests = listing(catalogue), marked_tests(ROOT / "tests")
     site.write("requirements.md", requirements(catalogue, rows, tests))
-    site.write("vendor-pages.md", vendor_pages(read_yaml("requirements.yaml")["pages"]))
+    titles = source_titles((ROOT / "spec" / "SOURCES.md").read_text("utf-8"))
+    site.write("vendor-pages.md", vendor_pages(read_yaml("requirements.yaml")["pages"], titles))
     site.write("silent-points.md", silent_points(read_yaml("silent-points.yaml")["silent_points"]))
 
 

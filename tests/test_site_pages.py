@@ -36,6 +36,7 @@ def site(name: str) -> ModuleType:
     return importlib.import_module(f"docs_site.{name}")
 
 
+HEADERS = {"x-id": {"$ref": "#/components/headers/LampId"}}
 DOCUMENT: dict[str, Any] = {
     "openapi": "3.1.1",
     "info": {"title": "Lamps", "version": "2.0.0", "description": "Switches lamps."},
@@ -92,7 +93,7 @@ DOCUMENT: dict[str, Any] = {
             },
         },
         "responses": {
-            "Done": {"description": "It is off. Nothing more.", "headers": {}},
+            "Done": {"description": "It is off. Nothing more.", "headers": HEADERS},
             "Refused": {
                 "description": "No.",
                 "content": {
@@ -104,6 +105,13 @@ DOCUMENT: dict[str, Any] = {
                     }
                 },
             },
+        },
+        "headers": {
+            "LampId": {
+                "required": True,
+                "description": "Which one.",
+                "schema": {"type": "string", "minLength": 1},
+            }
         },
         "schemas": {
             "Error": {
@@ -157,6 +165,9 @@ def rendered() -> str:
         "Seen so far, others may come: `Bad`.",
         "`Lamp[].Hue`\n: integer · optional\n",
         "default `none` · pattern `^[a-z]+$`",
+        "PUT /lamps/a0?off HTTP/1.1\nHost: none.example\nX-Key: …\nX-Extra: …\n",
+        "Headers: [`x-id`](#lamps-header-lampid).",
+        "(lamps-header-lampid)=\n### LampId\n\nalways there · at least 1 characters\n",
     ],
 )
 def test_the_reference_shows(shown: str) -> None:
@@ -202,7 +213,7 @@ def test_every_requirement_is_shown_with_what_proves_it(tmp_path: Path) -> None:
 
     for one in catalogue.requirements.values():
         assert f"(requirement-{one.id})=\n### {one.id}\n" in shown
-        assert one.statement in shown
+        assert site("markdown").plain(one.statement) in shown
     assert "<code>races/cancel-twice</code>" in shown
 
 
@@ -241,8 +252,8 @@ def test_facts_are_those_that_bind_the_operation() -> None:
 def test_a_silent_point_shows_its_choices_and_the_default() -> None:
     row = {
         "id": "dim",
-        "operations": ["lamps/*"],
-        "question": "May it be dim?",
+        "operations": ["*/cancelSqlJob"],
+        "question": "May <it> be dim?",
         "choices": {"yes": "dim", "no": "off"},
         "default": "no",
         "because": "Nobody said.",
@@ -251,6 +262,11 @@ def test_a_silent_point_shows_its_choices_and_the_default() -> None:
     shown = site("catalogue").silent_points([row])
 
     assert "(silent-dim)=\n## dim\n" in shown
+    assert r"**May \<it\> be dim?**" in shown
+    assert (
+        "In [`otc-dli/cancelSqlJob`](#otc-dli-operation-cancelsqljob), [`huaweicloud-dli/cancelSqlJob`](#"
+        in shown
+    )
     assert "`yes`\n: dim\n" in shown
     assert "`no` (default)\n: off\n" in shown
     assert "Why that default: Nobody said." in shown
@@ -259,8 +275,11 @@ def test_a_silent_point_shows_its_choices_and_the_default() -> None:
 def test_what_a_vendor_says_is_shown_as_text() -> None:
     sentence = {"says": "PUT /jobs/<jobId> is *it*", "by": ["cancel-accepted"], "untestable": "no"}
 
-    shown = site("catalogue").vendor_pages([{"page": "CAN-B place", "sentences": [sentence]}])
+    shown = site("catalogue").vendor_pages(
+        [{"page": "CAN-B place", "sentences": [sentence]}], {"CAN-B": "A page"}
+    )
 
+    assert "(page-can-b-place)=\n## A page (CAN-B place)\n" in shown
     assert r"PUT /jobs/\<jobId\> is \*it\*" in shown
     assert "[`cancel-accepted`](#requirement-cancel-accepted); not tested: no" in shown
 
@@ -302,16 +321,34 @@ def test_a_file_that_a_page_links_to_becomes_a_page(tmp_path: Path) -> None:
     assert "```typescript\nconst one = 1;\n```" in (tmp_path / "out" / "src" / "a.ts.md").read_text()
 
 
+def test_a_file_that_is_shown_can_be_saved_and_leads_back(tmp_path: Path) -> None:
+    staged(tmp_path, "[a](../src/a.ts)")
+
+    assert "{download}`src/a.ts </files/src/a.ts>` of the checkout, for [](/docs/page.md)." in (
+        tmp_path / "out" / "src" / "a.ts.md"
+    ).read_text("utf-8")
+    assert (tmp_path / "out" / "files" / "src" / "a.ts").read_text() == "const one = 1;\n"
+
+
+def test_files_that_a_table_names_become_links_and_other_code_stays() -> None:
+    text = "| `a.yaml`, `b.yaml` | says `c.yaml` |\n| `x-d` | `e` |\n"
+
+    linked = site("staging").with_files_linked(text, lambda name: f"<{name}>")
+
+    assert linked == "| <a.yaml>, <b.yaml> | says `c.yaml` |\n| <x-d> | `e` |\n"
+
+
 def test_a_link_to_what_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"docs/page\.md links to \.\./gone\.md, which is not there"):
         staged(tmp_path, "[a](../gone.md)")
 
 
 def test_sources_and_decisions_can_be_linked_to() -> None:
-    text = "| `CAN-B` | x |\n| D9 | y |\n| other | z |\n"
+    text = "| `CAN-B` | a.example.com/b (2020) |\n| D9 | y |\n| other | z |\n"
 
     assert site("staging").with_source_labels(text) == (
-        "| `CAN-B`{#source-can-b} | x |\n| [D9]{#decision-d9} | y |\n| other | z |\n"
+        "| `CAN-B`{#source-can-b} | [a.example.com/b](https://a.example.com/b) (2020) |\n"
+        "| [D9]{#decision-d9} | y |\n| other | z |\n"
     )
 
 
@@ -331,7 +368,7 @@ def test_charts_are_drawn_from_the_tables() -> None:
     head = "**Rates**\n\n| | cancels/s | ratio |\n|---|--:|--:|\n"
     text = f"{head}| ours | 2,000 (1 to 3) | |\n| peer | 1,000 (1 to 2) | 2 |\n"
 
-    chart = site("figures").client_charts(text)
+    chart = site("figures").with_client_charts(text)
 
     assert 'aria-label="Rates: ours: 2,000 cancels/s; peer: 1,000 cancels/s"' in chart
     assert re.findall(r'class="(ours|other)" .*? width="([\d.]+)"', chart) == [
@@ -345,7 +382,9 @@ def test_a_cell_without_a_figure_is_refused() -> None:
         site("figures").numbers("soon")
 
 
-@pytest.mark.parametrize(("page", "draw"), [("verify.md", "suite_chart"), ("mock.md", "mock_chart")])
+@pytest.mark.parametrize(
+    ("page", "draw"), [("verify.md", "with_suite_chart"), ("mock.md", "with_mock_chart")]
+)
 def test_the_guides_have_the_tables_that_are_drawn(page: str, draw: str) -> None:
     assert getattr(site("figures"), draw)((ROOT / "docs" / page).read_text("utf-8")).count("<rect") >= 2
 

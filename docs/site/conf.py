@@ -16,6 +16,9 @@ extensions = ["myst_parser", "finish"]
 myst_enable_extensions = ["attrs_block", "attrs_inline", "colon_fence", "deflist", "fieldlist"]
 myst_heading_anchors = 4
 nitpicky = True
+exclude_patterns = ["files"]
+# Quotation marks become typographic, but two hyphens begin an option.
+smartquotes_action = "qe"
 # Programs in blocks are cut for the page (`…`); one that does not parse is shown as it is.
 suppress_warnings = ["misc.highlighting_failure"]
 

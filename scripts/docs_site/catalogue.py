@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from docs_site.markdown import code, definitions, flat, folded, heading, link, page, table
+from calloff.apis import OPERATIONS
+from docs_site.markdown import code, definitions, download, flat, folded, heading, link, page, plain, table
 from docs_site.reference import Facts, sources
 
 if TYPE_CHECKING:
@@ -59,7 +61,11 @@ def requirements(catalogue: Catalogue, rows: Sequence[Row], tests: Mapping[str, 
         "Requirements",
         f"What a server or a client must do: {len(every)} sentences, each with its source and what proves it. "
         "MUST: the vendor, or a standard of HTTP, says so. SHOULD: we conclude it.\n",
-        "`calloff verify --only ID` proves one of a server, `calloff verify --list` lists them all.\n",
+        "`calloff verify --only ID` proves one of a server, `calloff verify --list` lists them all. A cell of the "
+        "table is one case of the suite's decision table: a state of the job, a credential, and what is wrong with "
+        "the request. `every answer` is judged in every case of every layer; `races/`, `protocol/`, `model/` and "
+        "`fuzz/` are the other layers, which [the guide](/docs/verify.md) runs alone by `--layer`.\n",
+        f"{download('spec/requirements.yaml')} is the catalogue itself.\n",
         heading(2, "Overview", "requirements", "overview"),
         table(
             ("requirement", "level", "binds", "proven by"),
@@ -86,13 +92,18 @@ def _groups(every: Sequence[Requirement], proofs: Mapping[str, Sequence[str]]) -
         yield heading(2, name, "requirements", name)
         for one in members:
             yield heading(3, one.id, "requirement", one.id)
-            yield f"**{one.level}.** {one.statement}\n"
-            where = ", ".join(
-                "every operation" if key == _EVERYWHERE else code(key) for key in one.operations
-            )
-            yield f"Binds a {one.binds} in {where}. Proven by {_proven(proofs[one.id], one)}.\n"
+            yield f"**{one.level}.** {plain(one.statement)}\n"
+            yield f"Binds a {one.binds} in {_bound(one.operations)}. Proven by {_proven(proofs[one.id], one)}.\n"
             yield folded("Every check" if one.binds == "server" else "Every test", proofs[one.id])
             yield sources({"sources": one.sources})
+
+
+def _bound(patterns: Sequence[str]) -> str:
+    """Name the operations that patterns over ``<api>/<operationId>`` bind, each with a link to its description."""
+    if _EVERYWHERE in patterns:
+        return "every operation"
+    keys = [key for key in OPERATIONS if any(fnmatchcase(key, pattern) for pattern in patterns)]
+    return ", ".join(link(code(key), *key.replace("/", "/operation/").split("/")) for key in keys)
 
 
 def _group(requirement: Requirement) -> str:
@@ -111,20 +122,20 @@ def _proven(checks: Sequence[str], requirement: Requirement) -> str:
     return ", ".join([*said, *(check for check in checks if not check.startswith(_CELLS))])
 
 
-def vendor_pages(pages: Sequence[Mapping[str, Any]]) -> str:
-    """Return the page that goes through the vendors' pages sentence by sentence."""
+def vendor_pages(pages: Sequence[Mapping[str, Any]], titles: Mapping[str, str]) -> str:
+    """Return the page that goes through the vendors' pages sentence by sentence; *titles* are those of the sources."""
     return page(
         "The vendors' pages, sentence by sentence",
         "Every sentence of the five pages that describe the cancels, in our words, and what became of it.\n",
-        *(part for one in pages for part in _vendor_page(one)),
+        *(part for one in pages for part in _vendor_page(one, titles)),
     )
 
 
-def _vendor_page(one: Mapping[str, Any]) -> Iterator[str]:
+def _vendor_page(one: Mapping[str, Any], titles: Mapping[str, str]) -> Iterator[str]:
     source, _, place = one["page"].partition(" ")
-    yield heading(2, one["page"], "page", one["page"])
+    yield heading(2, f"{titles[source]} ({one['page']})", "page", one["page"])
     yield f"Source: {link(source, 'source', source)} {place}\n"
-    rows = ((_plain(row["says"]), _became(row)) for row in one["sentences"])
+    rows = ((plain(row["says"]), _became(row)) for row in one["sentences"])
     yield table(("the vendor says", "what became of it"), rows)
 
 
@@ -135,12 +146,8 @@ def _became(row: Mapping[str, Any]) -> str:
     if "described" in row:
         said.append(f"described in {code(row['described'])}")
     if "untestable" in row:
-        said.append(f"not tested: {_plain(row['untestable'])}")
+        said.append(f"not tested: {plain(row['untestable'])}")
     return "; ".join(said)
-
-
-def _plain(text: str) -> str:
-    return re.sub(r"([\\<>*_{}\[\]$`])", r"\\\1", text)
 
 
 def silent_points(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -151,6 +158,7 @@ def silent_points(rows: Sequence[Mapping[str, Any]]) -> str:
         "them and records the one it saw (`calloff verify --profile FILE`), the mock makes any "
         "(`calloff mock --dialect POINT=CHOICE`), and a client should bear every one. The default is what the mock "
         "does unasked, always a conclusion of ours.\n",
+        f"{download('spec/silent-points.yaml')} is the list itself.\n",
         *(part for row in rows for part in _silent_point(row)),
         depth=2,
     )
@@ -158,10 +166,10 @@ def silent_points(rows: Sequence[Mapping[str, Any]]) -> str:
 
 def _silent_point(row: Mapping[str, Any]) -> Iterator[str]:
     yield heading(2, row["id"], "silent", row["id"])
-    yield f"**{flat(row['question'])}**\n"
-    yield f"In {', '.join(map(code, row['operations']))}.\n"
+    yield f"**{plain(flat(row['question']))}**\n"
+    yield f"In {_bound(row['operations'])}.\n"
     yield definitions(
-        (f"{code(choice)}{' (default)' if choice == row['default'] else ''}", [flat(what)])
+        (f"{code(choice)}{' (default)' if choice == row['default'] else ''}", [plain(flat(what))])
         for choice, what in row["choices"].items()
     )
-    yield f"Why that default: {flat(row['because'])}\n"
+    yield f"Why that default: {plain(flat(row['because']))}\n"

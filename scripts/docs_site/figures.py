@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 # In the units of the picture, which is as wide as a phone shows it.
 _WIDTH, _ROW, _VALUE = 420, 46, 70
+# Contenders that are calloff too, besides the first of each table.
+_OURS = re.compile(r"calloff|\d cancels$")
 _NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
 
 
@@ -68,31 +70,30 @@ def _bar(number: int, bar: Bar, longest: float) -> str:
     )
 
 
-def client_charts(text: str) -> str:
-    """Return a chart for each table of the clients' bench: medians, the first contender being ours."""
-    return "\n".join(
-        chart(
-            title.strip("*"),
-            rows[0][1],
-            [Bar(row[0], numbers(row[1])[0], ours=not at) for at, row in enumerate(rows[1:])],
-        )
-        for title, rows in tables(text)
-    )
+def with_client_charts(text: str) -> str:
+    """Put a chart of the medians in place of the title of each table of the clients' bench."""
+    for title, rows in tables(text):
+        bars = [
+            Bar(row[0], numbers(row[1])[0], ours=not at or bool(_OURS.search(row[0])))
+            for at, row in enumerate(rows[1:])
+        ]
+        text = text.replace(f"{title}\n", chart(title.strip("*"), rows[0][1], bars), 1)
+    return text
 
 
-def suite_chart(text: str) -> str:
-    """Return a chart of the suite's bench: medians of least, median and greatest."""
+def with_suite_chart(text: str) -> str:
+    """Put before *text* a chart of the suite's bench: medians of least, median and greatest."""
     rows = next(rows for _, rows in tables(text) if {"quick", "standard"} <= set(rows[0]))
     bars = [
         Bar(f"{row[0].strip('`')}, {rows[0][column]}", numbers(row[column])[1], ours=True)
         for row in rows[1:]
         for column in (rows[0].index("quick"), rows[0].index("standard"))
     ]
-    return chart("Requests per second, as multiples of those of schemathesis", "times", bars)
+    return f"{chart('Requests per second, as multiples of those of schemathesis', 'times', bars)}\n{text}"
 
 
-def mock_chart(text: str) -> str:
-    """Return a chart of the mock's bench: processor time for a request, medians."""
+def with_mock_chart(text: str) -> str:
+    """Put before *text* a chart of the mock's bench: processor time for a request, medians."""
     rows = [
         row
         for _, found in tables(text)
@@ -104,4 +105,4 @@ def mock_chart(text: str) -> str:
         Bar("calloff mock" if name == "ours" else name, numbers(row[2])[0], name == "ours")
         for name, row in zip(names, rows, strict=True)
     ]
-    return chart("Processor time for a request, median", "µs", bars)
+    return f"{chart('Processor time for a request, median', 'µs', bars)}\n{text}"

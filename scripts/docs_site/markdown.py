@@ -31,6 +31,16 @@ def code(text: object) -> str:
     return f"{ticks}{pad}{written}{pad}{ticks}"
 
 
+def plain(text: str) -> str:
+    """Return *text* as it reads, with nothing in it taken for Markdown or HTML."""
+    return re.sub(r"([\\<>*_{}\[\]$`&])", r"\\\1", text)
+
+
+def download(path: str, text: str = "") -> str:
+    """Return a link that saves the file *path* of the site's source, under its own name where there is no *text*."""
+    return f"{{download}}`{text or path.rpartition('/')[2]} </{path}>`"
+
+
 def flat(text: str) -> str:
     """Return *text* as one paragraph on one line."""
     return " ".join(text.split())

@@ -6,14 +6,34 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from itertools import islice
 from typing import Any
+from urllib.parse import urlsplit
 
-from docs_site.markdown import code, definitions, fence, flat, heading, link, page, table
+from docs_site.markdown import (
+    code,
+    definitions,
+    download,
+    fence,
+    flat,
+    heading,
+    label,
+    link,
+    page,
+    plain,
+    table,
+)
 from docs_site.schemas import Json, demands, members, resolved, type_of, values, xml_example
 
 _METHODS = ("get", "put", "post", "delete")
 _OURS = {"provider-states", "mock-control"}
 _YES = {True: "yes", False: "no"}
+# Files that the prose of a document names, by where the site shows them.
+_NAMED = {
+    "`README.md` beside this document": "[`README.md`](/spec/README.md) beside this document",
+    "`SOURCES.md`": "[`SOURCES.md`](/spec/SOURCES.md)",
+    "`signing/`": "[`signing/`](/spec/signing/README.md)",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +48,13 @@ def reference(name: str, document: Json, facts: Facts) -> str:
     """Return the page of *document*, which is called *name*; *facts* are linked from its operations."""
     return page(
         document["info"]["title"],
-        document["info"]["description"],
+        _prose(document["info"]["description"]),
         _files(name, document),
         *_operations(name, document, facts),
         *_servers(name, document),
         *_authentication(name, document),
         *_answers(name, document),
+        *_headers(name, document),
         *_schemas(name, document),
         *_error_codes(name, document),
     )
@@ -73,14 +94,19 @@ def _index_of(name: str, document: Json) -> Iterator[str]:
     )
 
 
+def _prose(text: str) -> str:
+    for named, linked in _NAMED.items():
+        text = text.replace(named, linked)
+    return text
+
+
 def sources(node: Json) -> str:
     """Return where a fact comes from, each source with a link to its row."""
     said = []
     for entry in node.get("x-provenance", node.get("sources", ())):
-        note = f" ({flat(entry['note'])})" if "note" in entry else ""
-        said.append(
-            f"{link(entry['source'], 'source', entry['source'])} {flat(entry['locator'])}, {entry['status']}{note}"
-        )
+        note = f" ({plain(flat(entry['note']))})" if "note" in entry else ""
+        source, place = link(entry["source"], "source", entry["source"]), plain(flat(entry["locator"]))
+        said.append(f"{source} {place}, {entry['status']}{note}")
     return "{.sources}\nFrom: " + "; ".join(said) + ".\n" if said else ""
 
 
@@ -88,7 +114,7 @@ def _files(name: str, document: Json) -> str:
     file = f"{name}.openapi.yaml"
     vendor = document.get("externalDocs")
     return (
-        f"{{download}}`{file} </spec/{file}>` is the document itself: OpenAPI {document['openapi']}, "
+        f"{download(f'spec/{file}')} is the document itself: OpenAPI {document['openapi']}, "
         f"version {document['info']['version']}."
         + (f" The vendor: [{vendor['description']}]({vendor['url']}).\n" if vendor else "\n")
     )
@@ -130,7 +156,7 @@ def _authentication(name: str, document: Json) -> Iterator[str]:
     for scheme, body in schemes.items():
         yield heading(3, scheme, name, "scheme", scheme)
         yield f"In the {body['in']}: {code(body['name'])}.\n"
-        yield body["description"]
+        yield _prose(body["description"])
         yield _companions(body)
         yield sources(body)
     if "x-companion-headers" in document:
@@ -168,7 +194,7 @@ def _operation(
 ) -> Iterator[str]:
     key = f"{name}/{operation['operationId']}"
     yield heading(2, operation["operationId"], name, "operation", operation["operationId"])
-    yield f"({_at(name, method, path)})=\n"
+    yield f"({label(name, method, path)})=\n"
     yield fence(f"{method.upper()} {path}{_query(document, operation)}")
     yield f"**{operation['summary']}**\n"
     yield operation["description"]
@@ -188,6 +214,8 @@ def _operation(
         yield heading(3, "Body", key, "body")
         yield flat(operation["requestBody"]["description"]) + "\n"
         yield from _content(name, document, operation["requestBody"]["content"])
+    yield heading(3, "Request", key, "request")
+    yield _request(document, method, path, operation)
     yield heading(3, "Statuses", key, "statuses")
     yield table(
         ("status", "what it means", "body"),
@@ -198,14 +226,38 @@ def _operation(
         yield _states(operation["x-job-states"])
     if rows := facts.requirements.get(key):
         yield heading(3, "What is required", key, "requirements")
-        yield "".join(f"- {link(code(one), 'requirement', one)} {statement}\n" for one, statement in rows)
+        yield "".join(
+            f"- {link(code(one), 'requirement', one)} {plain(statement)}\n" for one, statement in rows
+        )
     if rows := facts.silent_points.get(key):
         yield heading(3, "What the vendor leaves open", key, "silent")
-        yield "".join(f"- {link(code(one), 'silent', one)} {question}\n" for one, question in rows)
+        yield "".join(f"- {link(code(one), 'silent', one)} {plain(question)}\n" for one, question in rows)
 
 
-def _at(name: str, method: str, path: str) -> str:
-    return link("", name, method, path).removeprefix("[](#").removesuffix(")")
+def _request(document: Json, method: str, path: str, operation: Json) -> str:
+    """Write the request as it is sent, of examples and defaults; `…` is what the caller has."""
+    for one in operation.get("parameters", ()):
+        parameter = resolved(document, one)
+        if examples := parameter.get("examples"):
+            path = path.replace(f"{{{parameter['name']}}}", str(next(iter(examples.values()))["value"]))
+    server = document["servers"][0]
+    host = urlsplit(server["url"]).netloc
+    for variable, body in server.get("variables", {}).items():
+        host = host.replace(f"{{{variable}}}", body["default"])
+    lines = [f"{method.upper()} {path}{_query(document, operation)} HTTP/1.1", f"Host: {host}"]
+    schemes = [document["components"]["securitySchemes"][name] for name in _first_way(document)]
+    lines += [f"{scheme['name']}: …" for scheme in schemes if scheme["in"] == "header"]
+    companions = (header for one in (*schemes, document) for header in one.get("x-companion-headers", ()))
+    lines += [f"{header['name']}: …" for header in companions if header["required"] == "always"]
+    text = "\n".join(lines)
+    for media, body in operation.get("requestBody", {}).get("content", {}).items():
+        for example in islice(body.get("examples", {}).values(), 1):
+            text += f"\nContent-Type: {media}\n\n{json.dumps(example['value'], indent=2, ensure_ascii=False)}"
+    return fence(text)
+
+
+def _first_way(document: Json) -> Iterable[str]:
+    return next(iter(document.get("security", ())), {})
 
 
 def _query(document: Json, operation: Json) -> str:
@@ -260,18 +312,30 @@ def _answers(name: str, document: Json) -> Iterator[str]:
         yield heading(3, component, name, "answer", component)
         yield f"**{', '.join(f'{status}{_phrase(status)}' for status in found)}.** {flat(answer['description'])}\n"
         yield from _content(name, document, answer.get("content", {}))
-        yield definitions(
-            _header(header, resolved(document, body)) for header, body in answer.get("headers", {}).items()
-        )
+        headers = answer.get("headers", {}).items()
+        if shared := [link(code(header), name, "header", _component(body)) for header, body in headers]:
+            yield f"Headers: {', '.join(shared)}.\n"
         for following in answer.get("links", {}).values():
             yield f"Next: {_followed(following['operationRef'])}. {flat(following['description'])}\n"
         yield sources(answer)
 
 
-def _header(name: str, header: Json) -> tuple[str, list[str]]:
-    need = "header · always there" if header.get("required") else "header · may be absent"
-    schema = header["schema"]
-    return code(name), [" · ".join([need, *demands(schema)]), flat(header["description"]), values(schema)]
+def _headers(name: str, document: Json) -> Iterator[str]:
+    components = document["components"].get("headers", {})
+    if components:
+        yield heading(2, "Headers of answers", name, "answer", "headers")
+    for component, header in components.items():
+        schema = header["schema"]
+        need = "always there" if header.get("required") else "may be absent"
+        yield heading(3, component, name, "header", component)
+        yield " · ".join([need, *demands(schema)]) + "\n"
+        yield flat(header["description"]) + "\n"
+        yield values(schema) + "\n"
+        yield sources(header)
+
+
+def _component(node: Json) -> str:
+    return str(node["$ref"]).rpartition("/")[2]
 
 
 def _phrase(status: str) -> str:

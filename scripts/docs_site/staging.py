@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from docs_site.markdown import code, fence, label, page
+from docs_site.markdown import code, download, fence, label, page
 
 _LINK = re.compile(r"(?<!!)\]\((?!https?://|#|mailto:)([^)#\s]+)(#[^)\s]*)?\)")
 _FENCE = re.compile(r"^(`{3,}|~{3,})")
 _SOURCE_ROW = re.compile(r"^\| `([A-Z0-9-]+)` \|", re.MULTILINE)
+_ADDRESS = re.compile(r"(?<![\w/.(\[`-])(?:[a-z0-9-]+\.)+(?:com|org)/[\w./-]*[\w/]")
 _DECISION_ROW = re.compile(r"^\| ([A-Z]\d+) \|", re.MULTILINE)
 _LANGUAGES = {
     ".go": "go",
@@ -25,6 +26,9 @@ _LANGUAGES = {
     ".yaml": "yaml",
     ".yml": "yaml",
 }
+_NAMED_FILES = re.compile(r"^\| (`[^|`]+`(?:, `[^|`]+`)*) \|", re.MULTILINE)
+# Files of the checkout that can be saved; none of them is a page.
+_SAVED = "files"
 _NO_SOURCE = {"node_modules", "dist", "target", "build", "bin", "__pycache__"}
 
 
@@ -76,9 +80,9 @@ class Stage:
         wanted = os.path.normpath(PurePosixPath(path).parent / match[1])
         if not (self.root / wanted).exists() and wanted not in self.stand_ins:
             raise ValueError(f"{path} links to {match[1]}, which is not there; mend the link")
-        return f"](/{self._page_for(wanted)}{match[2] or ''})"
+        return f"](/{self._page_for(wanted, path)}{match[2] or ''})"
 
-    def _page_for(self, wanted: str) -> str:
+    def _page_for(self, wanted: str, by: str) -> str:
         if wanted in self.stand_ins:
             return self.stand_ins[wanted]
         if wanted.endswith(".md"):
@@ -86,14 +90,43 @@ class Stage:
         shown = f"{wanted}.md"
         if shown not in self._shown:
             self._shown.add(shown)
-            self.write(shown, _shown_source(self.root, wanted))
+            self.write(shown, self._shown_source(wanted, f"[](/{self.stand_ins.get(by, by)})"))
         return shown
+
+    def _shown_source(self, path: str, by: str) -> str:
+        place, title = self.root / path, PurePosixPath(path).name
+        if place.is_dir():
+            files = "".join(f"- {self._saved(file)}\n" for file in _sources(self.root, place))
+            return page(
+                f"{title}/", f"The folder {code(path)} of the checkout, for {by}:\n", files, orphan=True
+            )
+        shown = fence(place.read_text("utf-8"), _LANGUAGES.get(place.suffix, "text"))
+        return page(title, f"The file {self._saved(path)} of the checkout, for {by}.\n", shown, orphan=True)
+
+    def _saved(self, path: str) -> str:
+        target = self.folder / _SAVED / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(self.root / path, target)
+        return download(f"{_SAVED}/{path}", path)
 
 
 def with_source_labels(text: str) -> str:
-    """Give each row of the tables in ``SOURCES.md`` a label: keys of sources, ids of contradictions."""
+    """Give each row of the tables in ``SOURCES.md`` a label, by its key or id, and make its addresses links."""
+    text = _ADDRESS.sub(lambda found: f"[{found[0]}](https://{found[0]})", text)
     text = _SOURCE_ROW.sub(lambda row: f"| `{row[1]}`{{#{label('source', row[1])}}} |", text)
     return _DECISION_ROW.sub(lambda row: f"| [{row[1]}]{{#{label('decision', row[1])}}} |", text)
+
+
+def source_titles(text: str) -> dict[str, str]:
+    """Return what each source in ``SOURCES.md`` is called, by its key."""
+    return dict(re.findall(r"^\| `([A-Z0-9-]+)` \| ([^|]+?) \|", text, re.MULTILINE))
+
+
+def with_files_linked(text: str, links: Callable[[str], str]) -> str:
+    """Let *links* write the names of files that the first column of a table holds."""
+    return _NAMED_FILES.sub(
+        lambda row: f"| {', '.join(links(name.strip('`')) for name in row[1].split(', '))} |", text
+    )
 
 
 def section(text: str, title: str) -> str:
@@ -117,17 +150,9 @@ def _lines(text: str) -> Iterator[tuple[bool, str]]:
         yield within, line
 
 
-def _shown_source(root: Path, path: str) -> str:
-    place = root / path
-    title = PurePosixPath(path).name
-    if place.is_dir():
-        files = sorted(
-            PurePosixPath(found.relative_to(place)).as_posix()
-            for found in place.rglob("*")
-            if found.is_file() and not _NO_SOURCE.intersection(found.relative_to(place).parts)
-        )
-        listed = "".join(f"- {code(file)}\n" for file in files)
-        return page(f"{title}/", f"The folder {code(path)} of the checkout:\n", listed, orphan=True)
-    text = place.read_text("utf-8")
-    shown = fence(text, _LANGUAGES.get(place.suffix, "text"))
-    return page(title, f"The file {code(path)} of the checkout.\n", shown, orphan=True)
+def _sources(root: Path, folder: Path) -> list[str]:
+    return sorted(
+        found.relative_to(root).as_posix()
+        for found in folder.rglob("*")
+        if found.is_file() and not _NO_SOURCE.intersection(found.relative_to(folder).parts)
+    )
