@@ -135,14 +135,8 @@ def test_what_the_page_says_to_copy_is_a_module_of_its_own(checkout: Path, tmp_p
     page = (toolchain.ROOT / "docs" / "languages" / "go.md").read_text("utf-8")
     (commands,) = re.findall(r"^```console\n(\$ go mod init .*?)^```$", page, re.DOTALL | re.MULTILINE)
 
-    toolchain.build(
-        "env",
-        f"CALLOFF={checkout}",
-        "bash",
-        "-ec",
-        commands.replace("$ ", "", 1).replace("\n$ ", "\n"),
-        folder=tmp_path,
-    )
+    script = re.sub(r"^\$ ", "", commands, flags=re.MULTILINE)
+    toolchain.build("env", f"CALLOFF={checkout}", "bash", "-ec", script, folder=tmp_path)
 
     assert toolchain.build("go", "vet", "./...", folder=tmp_path) == ""
 

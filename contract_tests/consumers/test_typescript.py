@@ -100,6 +100,20 @@ def started(built: Path, cloud: Cloud, case: Case, job: str) -> tuple[int, str, 
     return ran.returncode, ran.stdout, ran.stderr
 
 
+def test_what_the_page_says_to_copy_is_a_package_of_its_own(built: Path, tmp_path: Path) -> None:
+    page = (toolchain.ROOT / "docs" / "languages" / "typescript.md").read_text("utf-8")
+    (commands,) = re.findall(r"^```console\n(\$ npm init .*?)^```$", page, re.DOTALL | re.MULTILINE)
+
+    script = re.sub(r"^\$ ", "", commands, flags=re.MULTILINE)
+    toolchain.build(
+        *("env", f"CALLOFF={built.parents[2]}", "npm_config_prefer_offline=true", "npm_config_audit=false"),
+        *("bash", "-ec", script),
+        folder=tmp_path,
+    )
+
+    assert (tmp_path / "dist" / "src" / "main.js").is_file()
+
+
 # --- What it is generated from -----------------------------------------------------------------------------------
 
 

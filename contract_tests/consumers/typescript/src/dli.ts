@@ -1,7 +1,7 @@
 // Cancels jobs of Data Lake Insight, on Open Telekom Cloud and on Huawei Cloud.
 import * as huaweicloud from "calloff-clients/huaweicloud-dli";
 import * as otc from "calloff-clients/otc-dli";
-import { dliError, isRecord, RefusedError, UnknownOutcomeError } from "./errors.js";
+import { dliError, isRecord, judged, RefusedError, UnknownOutcomeError } from "./errors.js";
 import {
   answer,
   type Call,
@@ -49,7 +49,8 @@ export function otcDli(project: Project, credential: DliCredential) {
 // #endregion
 
 export function huaweiCloudDli(project: Project, credential: DliCredential) {
-  const { client, project_id } = dli(project, credential);
+  // This cloud demands the header though nothing is sent.
+  const { client, project_id } = dli(project, credential, { "Content-Type": "application/json" });
   return {
     /** Accepted, not cancelled: read the state until it is `CANCELLED`. */
     cancelSqlJob: async (id: string): Promise<huaweicloud.SqlCancelResult> => {
@@ -59,11 +60,15 @@ export function huaweiCloudDli(project: Project, credential: DliCredential) {
   };
 }
 
-function dli(project: Project, credential: DliCredential) {
+function dli(
+  project: Project,
+  credential: DliCredential,
+  headers: Readonly<Record<string, string>> = {},
+) {
   for (const [name, value] of Object.entries(credential)) checkedSecret(name, value);
   const project_id = checkedId("project id", PROJECT_ID, project.projectId);
   return {
-    client: connect(project, (request) => proof(request, credential)),
+    client: connect(project, (request) => ({ ...headers, ...proof(request, credential) })),
     project_id,
   };
 }
@@ -91,12 +96,12 @@ async function accepted(call: Call): Promise<otc.SqlCancelResult> {
   const requestId = headers.get("x-request-id") ?? "";
   if (status !== 200) {
     const body = dliError(content);
-    throw new RefusedError(status, body?.error_code ?? "", requestId, body);
+    throw judged(status, body?.error_code ?? "", requestId, body);
   }
   const result: otc.SqlCancelResult = parsed(content);
   // Anything but true is a failure inside a 200; an answer without the member says nothing either way.
   if (![undefined, true].includes(result.is_success)) {
-    throw new RefusedError(status, "", requestId, undefined);
+    throw new RefusedError(status, "", requestId, result);
   }
   return result;
 }

@@ -12,6 +12,9 @@ export interface Connection {
 /** Gives the headers that prove who asks; it sees the request as it will be sent. */
 export type Prove = (request: Request) => Readonly<Record<string, string>>;
 
+const MAX_ANSWER = 1 << 20;
+const TOO_LONG = "the answer is too long";
+
 // #region connect
 export function connect({ endpoint, timeout = 30_000 }: Connection, prove: Prove): Client {
   const origin = /^https?:/.test(endpoint) && URL.canParse(endpoint) && new URL(endpoint).origin;
@@ -32,7 +35,23 @@ export function connect({ endpoint, timeout = 30_000 }: Connection, prove: Prove
     for (const [name, value] of Object.entries(prove(request))) request.headers.set(name, value);
     return request;
   });
+  client.interceptors.response.use(bounded);
   return client;
+}
+
+/** Ends the body of an answer, and the connection, once it is longer, unpacked, than an answer can be. */
+function bounded(response: Response): Response {
+  let room = MAX_ANSWER;
+  const counted = new TransformStream<Uint8Array, Uint8Array>({
+    transform(chunk, controller) {
+      room -= chunk.byteLength;
+      if (room < 0) controller.error(new Error(TOO_LONG));
+      else controller.enqueue(chunk);
+    },
+  });
+  return response.body === null
+    ? response
+    : new Response(response.body.pipeThrough(counted), response);
 }
 // #endregion
 
@@ -63,6 +82,7 @@ export async function answer(call: Call): Promise<Answer> {
 function reasonOf(failure: unknown): string {
   if (!(failure instanceof Error)) return "the connection failed";
   if (failure.name === "TimeoutError") return "no answer in time";
+  if (failure.message === TOO_LONG) return TOO_LONG;
   const cause = failure.cause as { code?: unknown } | undefined;
   return typeof cause?.code === "string" ? `the connection failed, ${cause.code}` : "it failed";
 }

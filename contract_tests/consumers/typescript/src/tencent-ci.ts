@@ -1,6 +1,6 @@
 // Cancels jobs of Tencent Cloud CI.
 import { cancelAiJob, cancelInventoryTriggerJob, type CiError } from "calloff-clients/tencent-ci";
-import { ciError, RefusedError } from "./errors.js";
+import { ciError, judged } from "./errors.js";
 import {
   answer,
   type Call,
@@ -77,5 +77,5 @@ async function accepted(call: Call): Promise<CiAccepted> {
   const requestId = headers.get(REQUEST_ID) ?? "";
   if (status === 200) return { requestId };
   const body = typeof content === "string" ? ciError(content) : undefined;
-  throw new RefusedError<CiError>(status, body?.Code ?? "", requestId, body);
+  throw judged<CiError>(status, body?.Code ?? "", requestId, body);
 }

@@ -4,8 +4,15 @@ import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import { inspect } from "node:util";
 import { suite, test, type TestContext } from "node:test";
+import { gzipSync } from "node:zlib";
 import { huaweiCloudDli, otcDli } from "../src/dli.js";
-import { ciError, InvalidArgumentError, RefusedError, UnknownOutcomeError } from "../src/errors.js";
+import {
+  ciError,
+  InvalidArgumentError,
+  RefusedError,
+  UnclearAnswerError,
+  UnknownOutcomeError,
+} from "../src/errors.js";
 import { ciEndpoint, tencentCi } from "../src/tencent-ci.js";
 
 const KEY = { secretId: "word-of-the-id", secretKey: "word-of-the-key" }; // pragma: allowlist secret
@@ -169,13 +176,19 @@ suite("an answer", () => {
     });
   }
 
-  for (const body of ['{"is_success":false}', '{"is_success":"false"}']) {
+  for (const body of [
+    '{"is_success":false,"message":"why"}',
+    '{"is_success":"false"}',
+    '{"is_success":null}',
+  ]) {
     test(`${body} with a 200 of DLI is a refusal`, async (context) => {
       const { endpoint } = await serve(context, (_, response) => response.end(body));
 
       const call = otcDli({ endpoint, projectId: "p1" }, TOKEN).cancelSqlJob(JOB);
 
-      assert.ok((await failure(call)) instanceof RefusedError);
+      const refused = await failure(call);
+      assert.ok(refused instanceof RefusedError);
+      assert.deepEqual([refused.status, refused.body], [200, JSON.parse(body)]);
     });
   }
 
@@ -190,20 +203,104 @@ suite("an answer", () => {
   }
 
   for (const body of ["", "<html></html>", "<Error>", CI_ERROR.replace(/<Code>.*<\/Code>/, "")]) {
-    test(`${JSON.stringify(body)} with a 503 is a refusal without details`, async (context) => {
-      const { endpoint } = await serve(context, (_, response) => response.writeHead(503).end(body));
+    test(`${JSON.stringify(body)} with a 403 is a refusal without details`, async (context) => {
+      const { endpoint } = await serve(context, (_, response) => response.writeHead(403).end(body));
 
       const refused = await failure(tencentCi({ endpoint }, KEY).cancelAiJob("a1"));
 
       assert.ok(refused instanceof RefusedError);
-      assert.deepEqual([refused.status, refused.code, refused.body], [503, "", undefined]);
+      assert.deepEqual([refused.status, refused.code, refused.body], [403, "", undefined]);
     });
   }
+
+  for (const status of [202, 500, 504]) {
+    test(`with ${status} says neither yes nor no`, async (context) => {
+      const ci = await serve(context, (_, response) => response.writeHead(status).end(CI_ERROR));
+      const dli = await serve(context, (_, response) =>
+        response.writeHead(status).end('{"error_code":"DLI.0999","error_msg":"m"}'),
+      );
+
+      const unclear = [
+        await failure(tencentCi(ci, KEY).cancelAiJob("a1")),
+        await failure(otcDli({ ...dli, projectId: "p1" }, TOKEN).cancelSqlJob(JOB)),
+      ];
+
+      for (const error of unclear) {
+        assert.ok(error instanceof UnknownOutcomeError && !(error instanceof RefusedError));
+        assert.ok(error instanceof UnclearAnswerError);
+        assert.equal(error.status, status);
+      }
+    });
+  }
+
+  for (const status of [200, 400]) {
+    test(`with ${status} is not read to an end that does not come`, async (context) => {
+      const { endpoint } = await serve(context, (_, response) => {
+        response.writeHead(status);
+        const more = () => {
+          while (!response.destroyed && response.write(" ".repeat(1 << 16)));
+        };
+        response.on("drain", more);
+        more();
+      });
+
+      const unknown = await failure(otcDli({ endpoint, projectId: "p1" }, TOKEN).cancelSqlJob(JOB));
+
+      assert.ok(unknown instanceof UnknownOutcomeError);
+      assert.equal(unknown.reason, "the answer is too long");
+    });
+  }
+
+  test("is bounded after it was unpacked", async (context) => {
+    const { endpoint } = await serve(context, (_, response) => {
+      response.writeHead(200, { "content-encoding": "gzip" });
+      response.end(gzipSync(" ".repeat(2 << 20)));
+    });
+
+    const unknown = await failure(tencentCi({ endpoint }, KEY).cancelAiJob("a1"));
+
+    assert.ok(unknown instanceof UnknownOutcomeError);
+    assert.equal(unknown.reason, "the answer is too long");
+  });
+
+  test("forges no line of a log by its code", async (context) => {
+    const { endpoint } = await serve(context, (_, response) =>
+      response.writeHead(400).end('{"error_code":"DLI.0007\\nforged","error_msg":"m"}'),
+    );
+
+    const refused = await failure(otcDli({ endpoint, projectId: "p1" }, TOKEN).cancelSqlJob(JOB));
+
+    assert.ok(refused instanceof RefusedError);
+    assert.deepEqual(
+      [refused.message, refused.code],
+      ["the service refused with 400", "DLI.0007\nforged"],
+    );
+  });
+});
+
+test("a request to Huawei Cloud has the type of content that it demands", async (context) => {
+  const types: unknown[] = [];
+  const { endpoint } = await serve(context, (request, response) => {
+    types.push(request.headers["content-type"]);
+    response.end("{}");
+  });
+  const project = { endpoint, projectId: "p1" };
+
+  await huaweiCloudDli(project, TOKEN).cancelSqlJob(JOB);
+  const key = { accessKey: "an-id", secretKey: "word-of-the-key" }; // pragma: allowlist secret
+  await huaweiCloudDli(project, key).cancelSqlJob(JOB);
+
+  assert.deepEqual(types, ["application/json", "application/json"]);
 });
 
 suite("an XML error", () => {
   test("is read with the entities of XML", () => {
     assert.equal(ciError(CI_ERROR)?.Message, "a & b");
+    assert.equal(ciError(CI_ERROR.replace("a &amp; b", "&#39;&#x41;"))?.Message, "'A");
+  });
+
+  test("that is cut is not read", () => {
+    assert.equal(ciError(CI_ERROR.replace("</Error>", "")), undefined);
   });
 
   test("with a document type is not read", () => {
