@@ -4,7 +4,7 @@ The last release is the newest tag ``vX.Y.Z`` that this commit descends from; wh
 is being released, the one before counts too. A document that changed must have a higher
 ``info.version``; one that breaks its users a higher major version (``spec/README.md``, "Versions"). What breaks them
 oasdiff says, more strictly than by itself (``compat/severity.txt``): names that generated code is made of count too, as
-do addresses, which it does not look at. It gets the 3.0.4 forms, for it knows nothing of a ``const``.
+does what it does not look at (``compat_facts.py``). It gets the 3.0.4 forms, for it knows nothing of a ``const``.
 
 Exit status: 0 the versions tell the truth, 1 they do not, 2 the comparison cannot be made.
 """
@@ -22,6 +22,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import compat_facts
 import yaml
 from contract.openapi30 import derive
 
@@ -142,16 +143,11 @@ def breaking(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     if ran.returncode:
         raise CannotCompareError(f"oasdiff failed: {ran.stdout}{ran.stderr}")
     rows = json.loads(ran.stdout or "[]")
-    gone = [address for address in _addresses(old) if address not in _addresses(new)]
-    return [f"the server {address} is gone" for address in gone] + [
+    return compat_facts.broken(old, new) + [
         f"{row.get('operation', '')} {row.get('path', '')}: {row['text']}".strip()
         for row in rows
         if row["level"] == ERROR
     ]
-
-
-def _addresses(document: Mapping[str, Any]) -> list[str]:
-    return [server["url"] for server in document["servers"]]
 
 
 def _judged(name: str, was: tuple[int, ...], now: tuple[int, ...], broken: list[str]) -> list[str]:

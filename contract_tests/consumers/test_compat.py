@@ -72,6 +72,15 @@ def change(folder: Path, name: str, before: str, after: str) -> None:
             "the server https://dli.{region}.otc.t-systems.com is gone",
         ),
         ("otc-dli", THROTTLED, "", "status `429`"),
+        ("otc-dli", "name: X-Sdk-Date", "name: X-Sdk-Time", "the header X-Sdk-Date of SdkHmacSha256 is gone"),
+        ("otc-dli", "code: DLI.0007", "code: DLI.0070", "the code DLI.0007 with 400 in DliError is gone"),
+        ("otc-dli", "- state: CANCELLED", "- state: CANCELED", "the state CANCELLED of cancelSqlJob is gone"),
+        (
+            "tencent-ci",
+            "        name: Error\n",
+            "        name: Fault\n",
+            "the form in XML of CiError was 'name Error'",
+        ),
     ],
     ids=lambda value: value.strip() if len(value) < 36 else "",
 )
