@@ -1,7 +1,7 @@
 """Check that a commit is the release that its tag names; the release workflow runs it before anything else.
 
-``python scripts/check_release.py vVERSION``: the version of the package is that of the tag, ``CHANGELOG.md`` has it once,
-at its head and with a date, and no fragment is left in ``changes/``.
+``python scripts/check_release.py vVERSION``: the version of the package is that of the tag, ``CHANGELOG.md`` has it
+once, at its head and with a date, and no fragment is left in ``changes/``.
 """
 
 from __future__ import annotations

@@ -13,7 +13,9 @@ import subprocess
 import sys
 import tempfile
 import venv
+import zipfile
 from collections.abc import Iterable, Mapping
+from email import message_from_bytes
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,7 @@ ALLOWED = frozenset(
         "BSD-3-Clause",
         "ISC License (ISCL)",
         "MIT",
+        "MIT AND PSF-2.0",
         "MIT License",
         "MIT-0",
         "MIT OR Apache-2.0",
@@ -41,6 +44,7 @@ ALLOWED = frozenset(
         "Mozilla Public License 2.0 (MPL 2.0)",
         "PSF-2.0",
         "Python Software Foundation License",
+        "ZPL-2.1",
     }
 )
 
@@ -79,12 +83,19 @@ def installed(wheel: Path, folder: Path) -> Path:
     environment = folder / "venv"
     venv.create(environment, with_pip=True)
     python = environment / ("Scripts" if sys.platform == "win32" else "bin") / "python"
-    _run(
-        python, "-m", "pip", "install", "-q", "--constraint", constraints, f"calloff[all] @ {wheel.as_uri()}"
-    )
+    wanted = f"calloff[{','.join(extras(wheel))}] @ {wheel.as_uri()}"
+    _run(python, "-m", "pip", "install", "-q", "--constraint", constraints, wanted)
     # The installer is no part of what was installed.
     _run(python, "-m", "pip", "uninstall", "-q", "--yes", "setuptools", "pip")
     return python
+
+
+def extras(wheel: Path) -> list[str]:
+    """List the extras of a wheel; ``all`` leaves some out."""
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        metadata = message_from_bytes(archive.read(name))
+    return metadata.get_all("Provides-Extra", [])
 
 
 def refused(packages: Iterable[Mapping[str, str]]) -> list[str]:

@@ -106,6 +106,15 @@ def test_a_licence_that_nobody_read_is_refused(licence: str, allowed: bool) -> N
     )
 
 
+def test_every_extra_of_a_wheel_is_looked_at(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a-1-py3-none-any.whl", "w") as archive:
+        archive.writestr("a/METADATA", "Provides-Extra: other")
+        text = "Metadata-Version: 2.4\nName: a\nProvides-Extra: all\nProvides-Extra: load\n\nProvides-Extra: text"
+        archive.writestr("a-1.dist-info/METADATA", text)
+
+    assert release_check.extras(tmp_path / "a-1-py3-none-any.whl") == ["all", "load"]
+
+
 def test_what_is_not_on_the_bill_of_materials_is_told() -> None:
     bill = {
         "metadata": {"component": {"name": "calloff", "version": "1"}},
