@@ -99,6 +99,25 @@ def started(built: Path, cloud: Cloud, case: Case, job: str) -> tuple[int, str, 
     return ran.returncode, ran.stdout, ran.stderr
 
 
+def test_what_the_page_says_to_copy_is_compiled_in_a_package_of_another_name(
+    built: Path, tmp_path: Path
+) -> None:
+    page = (toolchain.ROOT / "docs" / "languages" / "java.md").read_text("utf-8")
+    (commands,) = re.findall(r"^```console\n(\$ cp -r .*?)^```$", page, re.DOTALL | re.MULTILINE)
+    # What it installs is in the folder of libraries already.
+    script = re.sub(r"^\$ ", "", commands, flags=re.MULTILINE).replace(
+        " && mvn -q -B -f clients install\n", "\n"
+    )
+    assert "mvn" not in script
+
+    toolchain.build("env", f"CALLOFF={built.parents[2]}", "bash", "-ec", script, folder=tmp_path)
+
+    sources = sorted(tmp_path.glob("src/main/java/com/example/cancel/*.java"))
+    paths = ("-proc:none", "-cp", f"{built}/target/lib/*", "-d", tmp_path / "classes")
+    toolchain.build("javac", f"-J{SHORT}", *paths, *sources, folder=tmp_path)
+    assert (tmp_path / "classes" / "com" / "example" / "cancel" / "RefusedException.class").is_file()
+
+
 # --- What it is generated from -----------------------------------------------------------------------------------
 
 

@@ -96,26 +96,26 @@ public record Connection(URI endpoint, Duration timeout) {
     ApiResponse<T> send() throws ApiException;
   }
 
-  /** Makes a refusal of what a service answered. */
-  interface Refusal {
-    RefusedException of(int status, Map<String, List<String>> headers, String body);
+  /** Reads what a service answered in place of a 200. */
+  interface Failure {
+    CancelException of(int status, Map<String, List<String>> headers, String body);
   }
 
   // #region answer
   /** Sends a request; gives the answer of a 200, and one of the two exceptions for all else. */
-  static <T> ApiResponse<T> answer(Call<T> call, Refusal refusal) throws CancelException {
+  static <T> ApiResponse<T> answer(Call<T> call, Failure failure) throws CancelException {
     try {
       ApiResponse<T> answer = call.send();
       if (answer.getStatusCode() == 200) {
         return answer;
       }
-      throw refusal.of(answer.getStatusCode(), answer.getHeaders(), "");
+      throw failure.of(answer.getStatusCode(), answer.getHeaders(), "");
     } catch (ApiException e) {
       if (e.getCode() == 0) {
         throw new UnknownOutcomeException(reason(e.getCause()));
       }
       String body = e.getResponseBody() == null ? "" : e.getResponseBody();
-      throw refusal.of(e.getCode(), e.getResponseHeaders().map(), body);
+      throw failure.of(e.getCode(), e.getResponseHeaders().map(), body);
     }
   }
 

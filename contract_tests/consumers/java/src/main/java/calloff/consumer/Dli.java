@@ -20,12 +20,19 @@ final class Dli {
   static final Pattern BATCH_ID =
       Pattern.compile("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}");
 
+  private static final String REQUEST_ID = "x-request-id";
   private static final ObjectMapper MAPPER = Connection.mapper();
 
   private Dli() {}
 
-  static ApiClient connect(Connection connection, DliCredential credential) {
-    return connection.connect(unsigned -> proof(unsigned, credential));
+  static ApiClient connect(
+      Connection connection, DliCredential credential, Map<String, String> headers) {
+    return connection.connect(
+        unsigned -> {
+          Map<String, String> all = new LinkedHashMap<>(headers);
+          all.putAll(proof(unsigned, credential));
+          return all;
+        });
   }
 
   private static Map<String, String> proof(HttpRequest unsigned, DliCredential credential) {
@@ -58,22 +65,22 @@ final class Dli {
       Function<G, String> gatewayCode) {
 
     /** Reads an error of DLI, or of the gateway before it, which has a request_id as well. */
-    RefusedException refusal(int status, Map<String, List<String>> headers, String body) {
-      String requestId = Connection.header(headers, "x-request-id");
+    CancelException failure(int status, Map<String, List<String>> headers, String body) {
+      String requestId = Connection.header(headers, REQUEST_ID);
       try {
         JsonNode tree = MAPPER.readTree(body);
         if (texts(tree, "error_code", "error_msg", "request_id")) {
           G error = MAPPER.treeToValue(tree, gateway);
-          return new RefusedException(status, gatewayCode.apply(error), requestId, error);
+          return CancelException.of(status, gatewayCode.apply(error), requestId, error);
         }
         if (texts(tree, "error_code", "error_msg")) {
           D error = MAPPER.treeToValue(tree, dli);
-          return new RefusedException(status, dliCode.apply(error), requestId, error);
+          return CancelException.of(status, dliCode.apply(error), requestId, error);
         }
       } catch (JsonProcessingException e) {
         // Refused all the same, without details.
       }
-      return new RefusedException(status, "", requestId, null);
+      return CancelException.of(status, "", requestId, null);
     }
 
     /** Sends a cancel; gives what a 200 told. */
@@ -88,7 +95,8 @@ final class Dli {
       ApiResponse<T> answer = answered(call);
       // An answer without the member says nothing either way.
       if (Boolean.FALSE.equals(isSuccess.apply(answer.getData()))) {
-        throw refusal(200, answer.getHeaders(), "");
+        String requestId = Connection.header(answer.getHeaders(), REQUEST_ID);
+        throw new RefusedException(200, "", requestId, answer.getData());
       }
       return answer.getData();
     }
@@ -96,7 +104,7 @@ final class Dli {
     // #endregion
 
     private <T> ApiResponse<T> answered(Connection.Call<T> call) throws CancelException {
-      ApiResponse<T> answer = Connection.answer(call, this::refusal);
+      ApiResponse<T> answer = Connection.answer(call, this::failure);
       if (answer.getData() == null) {
         throw new UnknownOutcomeException("a 200 without a JSON object");
       }

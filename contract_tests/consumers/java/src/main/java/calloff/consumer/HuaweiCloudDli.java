@@ -5,6 +5,7 @@ import calloff.clients.huaweiclouddli.GatewayError;
 import calloff.clients.huaweiclouddli.SqlCancelResult;
 import calloff.clients.huaweiclouddli.SqlJobsApi;
 import calloff.clients.huaweiclouddli.SqlJobsApi.APICancelSqlJobRequest;
+import java.util.Map;
 
 /** Cancels jobs of Data Lake Insight on Huawei Cloud. */
 public final class HuaweiCloudDli {
@@ -12,12 +13,15 @@ public final class HuaweiCloudDli {
       new Dli.Errors<>(
           DliError.class, DliError::getErrorCode, GatewayError.class, GatewayError::getErrorCode);
 
+  /** This cloud demands it though nothing is sent. */
+  private static final Map<String, String> HEADERS = Map.of("Content-Type", "application/json");
+
   private final SqlJobsApi sqlJobs;
   private final String project;
 
   public HuaweiCloudDli(Connection connection, String project, DliCredential credential) {
     this.project = Checks.id("project id", Dli.PROJECT_ID, project);
-    sqlJobs = new SqlJobsApi(Dli.connect(connection, credential));
+    sqlJobs = new SqlJobsApi(Dli.connect(connection, credential, HEADERS));
   }
 
   /** Accepted, not cancelled: read the state of the job until it is {@code CANCELLED}. */

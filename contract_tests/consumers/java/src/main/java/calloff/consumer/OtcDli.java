@@ -9,6 +9,7 @@ import calloff.clients.otcdli.SparkJobsApi.APICancelBatchJobRequest;
 import calloff.clients.otcdli.SqlCancelResult;
 import calloff.clients.otcdli.SqlJobsApi;
 import calloff.clients.otcdli.SqlJobsApi.APICancelSqlJobRequest;
+import java.util.Map;
 
 /** Cancels jobs of Data Lake Insight on Open Telekom Cloud. */
 public final class OtcDli {
@@ -22,7 +23,7 @@ public final class OtcDli {
 
   public OtcDli(Connection connection, String project, DliCredential credential) {
     this.project = Checks.id("project id", Dli.PROJECT_ID, project);
-    ApiClient client = Dli.connect(connection, credential);
+    ApiClient client = Dli.connect(connection, credential, Map.of());
     sparkJobs = new SparkJobsApi(client);
     sqlJobs = new SqlJobsApi(client);
   }

@@ -66,14 +66,14 @@ public final class TencentCi {
   // #endregion
 
   private static String accepted(Connection.Call<Void> call) throws CancelException {
-    ApiResponse<Void> answer = Connection.answer(call, TencentCi::refusal);
+    ApiResponse<Void> answer = Connection.answer(call, TencentCi::failure);
     return requestId(answer.getHeaders());
   }
 
-  private static RefusedException refusal(
+  private static CancelException failure(
       int status, Map<String, List<String>> headers, String body) {
     Optional<CiError> error = XmlErrors.ciError(body);
-    return new RefusedException(
+    return CancelException.of(
         status, error.map(CiError::getCode).orElse(""), requestId(headers), error.orElse(null));
   }
 

@@ -23,7 +23,8 @@ final class XmlErrors {
     factory.setProperty(XMLInputFactory.SUPPORT_DTD, false);
     factory.setProperty(XMLInputFactory.IS_SUPPORTING_EXTERNAL_ENTITIES, false);
     try {
-      XMLStreamReader reader = factory.createXMLStreamReader(new StringReader(text));
+      var characters = new StringReader(text.replaceFirst("^\uFEFF", ""));
+      XMLStreamReader reader = factory.createXMLStreamReader(characters);
       Map<String, String> members = new HashMap<>();
       while (reader.hasNext() && reader.next() != XMLStreamConstants.START_ELEMENT) {
         if (reader.getEventType() == XMLStreamConstants.DTD) {

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import calloff.clients.otcdli.SqlCancelResult;
 import calloff.clients.tencentci.CiError;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -240,10 +241,15 @@ class WireTest {
 
   @Test
   void aFailureInsideA200IsARefusal() throws Exception {
-    try (var server = RawServer.answering("200 OK", "{\"is_success\":false}")) {
+    String body = "{\"is_success\":false,\"message\":\"why\"}";
+    String headers = "X-Request-Id: r1\r\nContent-Length: " + body.length() + "\r\n";
+    try (var server = RawServer.answering("200 OK", headers, body)) {
       var refused = failure(RefusedException.class, () -> otc(server).cancelSqlJob(JOB));
 
       assertEquals(200, refused.status());
+      assertEquals("r1", refused.requestId());
+      assertEquals(
+          Optional.of("why"), refused.body(SqlCancelResult.class).map(SqlCancelResult::getMessage));
     }
   }
 
@@ -265,22 +271,64 @@ class WireTest {
         "{\"error_code\":1}"
       })
   void anErrorThatCannotBeReadIsARefusalWithoutDetails(String body) throws Exception {
-    try (var server = RawServer.answering("503 Service Unavailable", body)) {
+    try (var server = RawServer.answering("403 Forbidden", body)) {
       var refused = failure(RefusedException.class, () -> ci(server).cancelAiJob("a1"));
       var also = failure(RefusedException.class, () -> otc(server).cancelSqlJob(JOB));
 
-      assertEquals(503, refused.status());
+      assertEquals(403, refused.status());
       assertEquals("", refused.code());
       assertEquals(Optional.empty(), refused.body(Object.class));
       assertEquals(Optional.empty(), also.body(Object.class));
     }
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {"202 Accepted", "500 Internal Server Error", "504 Gateway Timeout"})
+  void anAnswerThatIsNeitherYesNorNoLeavesTheOutcomeUnknown(String line) throws Exception {
+    try (var ofCi = RawServer.answering(line, CI_ERROR);
+        var ofDli =
+            RawServer.answering(line, "{\"error_code\":\"DLI.0999\",\"error_msg\":\"m\"}")) {
+      var unclear = failure(UnknownOutcomeException.class, () -> ci(ofCi).cancelAiJob("a1"));
+      var also = failure(UnknownOutcomeException.class, () -> otc(ofDli).cancelSqlJob(JOB));
+
+      int status = Integer.parseInt(line.substring(0, 3));
+      assertEquals(List.of(status, status), List.of(unclear.status(), also.status()));
+      assertEquals(status < 300 ? "" : "DLI.0999", also.code());
+      assertEquals(status >= 300, unclear.body(CiError.class).isPresent());
+    }
+  }
+
   @Test
-  void anotherStatusOfSuccessIsARefusal() throws Exception {
+  void a204LeavesTheOutcomeUnknown() throws Exception {
     try (var server = RawServer.answering("204 No Content", "", "")) {
       assertEquals(
-          204, failure(RefusedException.class, () -> ci(server).cancelAiJob("a1")).status());
+          204, failure(UnknownOutcomeException.class, () -> ci(server).cancelAiJob("a1")).status());
+    }
+  }
+
+  @Test
+  void aCodeForgesNoLineOfALog() throws Exception {
+    String body = "{\"error_code\":\"DLI.0007\\nforged\",\"error_msg\":\"m\"}";
+    try (var server = RawServer.answering("400 Bad Request", body)) {
+      var refused = failure(RefusedException.class, () -> otc(server).cancelSqlJob(JOB));
+
+      assertEquals("the service refused with 400", refused.getMessage());
+      assertEquals("DLI.0007\nforged", refused.code());
+    }
+  }
+
+  @Test
+  void huaweiCloudIsToldTheTypeOfContentThatItDemands() throws Exception {
+    var key = new DliCredential.AccessKey("an-id", "word-of-the-key");
+    try (var server = RawServer.answering("200 OK", "{}")) {
+      for (DliCredential credential : List.of(TOKEN, key)) {
+        new HuaweiCloudDli(new Connection(server.endpoint()), "p1", credential).cancelSqlJob(JOB);
+      }
+
+      assertEquals(2, server.seen().size());
+      for (String head : server.seen()) {
+        assertTrue(head.contains("\r\nContent-Type: application/json\r\n"));
+      }
     }
   }
 
@@ -292,6 +340,11 @@ class WireTest {
 
     assertEquals("1", assertInstanceOf(String.class, error.getAdditionalProperty("New")));
     assertEquals("a & b", error.getMessage());
+  }
+
+  @Test
+  void anXmlErrorMayBeginWithAByteOrderMark() {
+    assertTrue(XmlErrors.ciError("\uFEFF" + CI_ERROR).isPresent());
   }
 
   @ParameterizedTest
