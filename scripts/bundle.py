@@ -30,7 +30,6 @@ SUFFIX = ".openapi.yaml"
 CATALOGUES = ("requirements", "silent-points")
 # As they are: what explains the rest, and data that is JSON already.
 COPIED = (
-    "README.md",
     "SOURCES.md",
     "signing/README.md",
     "signing/vector.schema.json",
@@ -43,6 +42,9 @@ COPIED = (
     "schemas/requirements.schema.json",
     "schemas/silent-points.schema.json",
 )
+# What a reader of the bundle opens first, and the page of the folder that it is made from.
+WELCOME = Path(__file__).resolve().parent / "contract" / "README.bundle.md"
+PAGE = "CONTRACT.md"
 # Data of the bundle -> the schema that describes it.
 SCHEMAS = {
     "contract.json": "schemas/bundle.schema.json",
@@ -101,7 +103,8 @@ def contents(spec: Path, version: str) -> dict[str, bytes]:
         BundleError: a document is no valid OpenAPI, or data breaks its schema.
         DerivationError: a document has no form in OpenAPI 3.0.
     """
-    files = {"LICENSE": (ROOT / "LICENSE").read_bytes()}
+    files = {"LICENSE": (ROOT / "LICENSE").read_bytes(), "README.md": WELCOME.read_bytes()}
+    files[PAGE] = (spec / "README.md").read_bytes()
     files |= {path: (spec / path).read_bytes() for path in COPIED}
     files |= {f"{name}.json": _json(_yaml(spec / f"{name}.yaml")) for name in CATALOGUES}
     documents = {}

@@ -5,11 +5,13 @@ from __future__ import annotations
 import importlib
 import io
 import json
+import re
 import shutil
 import subprocess
 import sys
 import tarfile
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +115,22 @@ def test_nothing_of_the_contract_is_forgotten(written: Path) -> None:
     assert {path.name for path in SPEC.rglob("*") if path.is_file()} - handed_out == converted
 
 
+def test_the_readme_names_all_that_is_there_and_nothing_else(written: Path) -> None:
+    folder = written / NAME
+    readme = (folder / "README.md").read_text("utf-8")
+    table = readme[readme.index("## What is where") : readme.index("## Collections")]
+
+    named = [
+        name
+        for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)
+        for name in re.findall(r"`(.+?)`", row)
+    ]
+
+    assert {name.rstrip("/") for name in named} | {"README.md"} == {path.name for path in folder.iterdir()}
+    assert all((folder / name).is_dir() == name.endswith("/") for name in named)
+    assert (folder / "CONTRACT.md").read_bytes() == (SPEC / "README.md").read_bytes()
+
+
 def test_the_sums_cover_every_file_and_are_right(written: Path) -> None:
     folder = written / NAME
     listed = [line.split("  ")[1] for line in (folder / "SHA256SUMS").read_text("utf-8").splitlines()]
@@ -197,6 +215,27 @@ def test_what_breaks_its_form_is_not_handed_out(
 
     with pytest.raises(bundle.BundleError, match=told):
         bundle.contents(copied, VERSION)
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        (lambda it: it.update(release="0.1.0; true"), "$.release"),
+        (lambda it: it.update(release="0.1"), "$.release"),
+        (lambda it: it["schemas"].update(a="schemas/../../a"), "$.schemas.a"),
+        (lambda it: it["schemas"].update(a="/a"), "$.schemas.a"),
+        (lambda it: it["schemas"].update(a="a//b"), "$.schemas.a"),
+    ],
+    ids=["no version", "half a version", "upwards", "absolute", "empty part"],
+)
+def test_a_list_of_contents_that_leads_elsewhere_is_refused(
+    written: Path, change: Callable[[dict[str, Any]], None], place: str
+) -> None:
+    contract = json.loads((written / NAME / "contract.json").read_text("utf-8"))
+    schema = json.loads((written / NAME / "schemas" / "bundle.schema.json").read_text("utf-8"))
+    change(contract)
+
+    assert [error.json_path for error in Draft202012Validator(schema).iter_errors(contract)] == [place]
 
 
 def test_wrong_use_is_told() -> None:
