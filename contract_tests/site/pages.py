@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote, urldefrag, urlsplit
 
-from playwright.sync_api import Browser, Page, Route
+from playwright.sync_api import BrowserContext, Page
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SITE = Path(os.environ.get("CALLOFF_SITE", ROOT / "build" / "site")).resolve()
@@ -22,22 +21,34 @@ CHROMIUM = next(
     None,
 )
 WIDE, NARROW = 1400, 390
+# Text in these is no prose: there a bracket or brace means itself.
+_VERBATIM = {"code", "pre", "script", "style", "svg", "textarea"}
 # Members of an element that hold an address; only those of a link may lead out of the site.
 _ADDRESSES = {"href", "src", "srcset", "action", "poster", "data"}
 
 
 @dataclass
 class Anatomy(HTMLParser):
-    """What a page can be linked at, and what it links to."""
+    """What a page can be linked at, what it links to, and its prose."""
 
     anchors: list[str] = field(default_factory=list)
     links: list[str] = field(default_factory=list)
     parts: list[str] = field(default_factory=list)
+    prose: list[str] = field(default_factory=list)
+    _verbatim: int = 0
 
     def __post_init__(self) -> None:
         super().__init__()
 
+    def handle_endtag(self, tag: str) -> None:
+        self._verbatim -= tag in _VERBATIM
+
+    def handle_data(self, data: str) -> None:
+        if not self._verbatim:
+            self.prose.append(data)
+
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._verbatim += tag in _VERBATIM
         for name, value in attrs:
             if name == "id" and value:
                 self.anchors.append(value)
@@ -77,22 +88,15 @@ def broken(site: Path, page: str) -> list[str]:
 class Opened:
     """One page in the browser, with what it asked for and complained about."""
 
-    def __init__(self, browser: Browser, page: str, **options: Any) -> None:
+    def __init__(self, context: BrowserContext, page: str) -> None:
         self.asked: list[str] = []
         self.complaints: list[str] = []
-        self.context = browser.new_context(
-            viewport={"width": WIDE, "height": 900}, reduced_motion="reduce", **options
-        )
-        self.page: Page = self.context.new_page()
+        self.page: Page = context.new_page()
         self.page.set_default_timeout(120_000)
         self.page.on("console", lambda message: self.complaints.append(message.text))
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.context.route("**", self._ask)
+        self.page.on("request", lambda request: self.asked.append(request.url))
         self.page.goto((SITE / page).as_uri())
-
-    def _ask(self, route: Route) -> None:
-        self.asked.append(route.request.url)
-        route.continue_()
 
     def outside(self) -> list[str]:
         """Return the requests that left the site's folder."""

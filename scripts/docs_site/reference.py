@@ -28,6 +28,8 @@ from docs_site.schemas import Json, demands, members, resolved, type_of, values,
 _METHODS = ("get", "put", "post", "delete")
 _OURS = {"provider-states", "mock-control"}
 _YES = {True: "yes", False: "no"}
+# What a cancel sends in a header that every request has.
+_SENT = {"Content-Length": "0"}
 # Files that the prose of a document names, by where the site shows them.
 _NAMED = {
     "`README.md` beside this document": "[`README.md`](/spec/README.md) beside this document",
@@ -156,7 +158,7 @@ def _authentication(name: str, document: Json) -> Iterator[str]:
     for scheme, body in schemes.items():
         yield heading(3, scheme, name, "scheme", scheme)
         yield f"In the {body['in']}: {code(body['name'])}.\n"
-        yield _prose(body["description"])
+        yield _prose(body["description"]) + "\n"
         yield _companions(body)
         yield sources(body)
     if "x-companion-headers" in document:
@@ -197,7 +199,7 @@ def _operation(
     yield f"({label(name, method, path)})=\n"
     yield fence(f"{method.upper()} {path}{_query(document, operation)}")
     yield f"**{operation['summary']}**\n"
-    yield operation["description"]
+    yield _prose(operation["description"]) + "\n"
     if "externalDocs" in operation:
         vendor = operation["externalDocs"]
         yield f"The vendor's page: [{vendor['description']}]({vendor['url']}).\n"
@@ -248,7 +250,8 @@ def _request(document: Json, method: str, path: str, operation: Json) -> str:
     schemes = [document["components"]["securitySchemes"][name] for name in _first_way(document)]
     lines += [f"{scheme['name']}: …" for scheme in schemes if scheme["in"] == "header"]
     companions = (header for one in (*schemes, document) for header in one.get("x-companion-headers", ()))
-    lines += [f"{header['name']}: …" for header in companions if header["required"] == "always"]
+    always = [header["name"] for header in companions if header["required"] == "always"]
+    lines += [f"{name}: {_SENT.get(name, '…')}" for name in always if name != "Host"]
     text = "\n".join(lines)
     for media, body in operation.get("requestBody", {}).get("content", {}).items():
         for example in islice(body.get("examples", {}).values(), 1):

@@ -1,6 +1,6 @@
 // The form on the page about signing. Nothing typed into it leaves the page or outlives it.
 import { examples } from "./examples.js";
-import { ALGORITHMS, compared, type Stages } from "./stages.js";
+import { ALGORITHMS, compared, reason, type Stages } from "./stages.js";
 
 type Field = HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement;
 
@@ -9,25 +9,25 @@ if (form) start(form);
 
 function start(form: HTMLFormElement): void {
   const fields = [...form.querySelectorAll<Field>("[data-field]")];
-  const result = need(form, "#stages");
-  const message = need(form, "#calculator-message");
-  const algorithm = need<HTMLSelectElement>(form, "#algorithm");
-  const example = need<HTMLSelectElement>(form, "#example");
-  const yours = need<HTMLTextAreaElement>(form, "#yours");
-  const verdict = need(form, "#verdict");
+  const result = need(form, "#stages", HTMLElement);
+  const message = need(form, "#calculator-message", HTMLElement);
+  const algorithm = need(form, "#algorithm", HTMLSelectElement);
+  const example = need(form, "#example", HTMLSelectElement);
+  const yours = need(form, "#yours", HTMLTextAreaElement);
+  const verdict = need(form, "#verdict", HTMLElement);
   let stages: Stages = {};
 
   function update(): void {
     for (const part of form.querySelectorAll<HTMLElement>("[data-only]")) {
-      part.hidden = !part.dataset["only"]?.split(" ").includes(algorithm.value);
+      part.hidden = !part.dataset.only?.split(" ").includes(algorithm.value);
     }
-    const given = Object.fromEntries(fields.map((one) => [one.dataset["field"] ?? "", one.value]));
+    const given = Object.fromEntries(fields.map((one) => [one.dataset.field ?? "", one.value]));
     try {
       stages = ALGORITHMS[algorithm.value]?.(given) ?? {};
       message.textContent = "";
     } catch (error) {
       stages = {};
-      message.textContent = `Cannot be signed: ${error instanceof Error ? error.message : String(error)}.`;
+      message.textContent = `Cannot be signed: ${reason(error)}.`;
     }
     result.replaceChildren(...Object.entries(stages).flatMap(shown));
     verdict.textContent =
@@ -41,11 +41,13 @@ function start(form: HTMLFormElement): void {
 
   function fill(): void {
     const values = examples[algorithm.value]?.[example.value] ?? {};
-    for (const one of fields) one.value = values[one.dataset["field"] ?? ""] ?? "";
+    for (const one of fields) one.value = values[one.dataset.field ?? ""] ?? "";
     update();
   }
 
-  form.addEventListener("submit", (event) => event.preventDefault());
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+  });
   form.addEventListener("input", (event) => {
     if (event.target === algorithm) offerExamples();
     if (event.target === algorithm || event.target === example) fill();
@@ -62,7 +64,7 @@ function shown([name, text]: [string, string]): HTMLElement[] {
   title.textContent = name;
   const block = document.createElement("pre");
   block.tabIndex = 0;
-  block.dataset["stage"] = name;
+  block.dataset.stage = name;
   for (const piece of text.split(/(\n)/)) {
     const part = document.createElement("span");
     if (piece === "\n") part.className = "line-break";
@@ -72,8 +74,8 @@ function shown([name, text]: [string, string]): HTMLElement[] {
   return [title, block];
 }
 
-function need<T extends HTMLElement = HTMLElement>(form: HTMLFormElement, selector: string): T {
-  const found = form.querySelector<T>(selector);
-  if (!found) throw new Error(`the page has no ${selector}`);
+function need<T extends Element>(form: HTMLFormElement, selector: string, kind: new () => T): T {
+  const found = form.querySelector(selector);
+  if (!(found instanceof kind)) throw new Error(`the page has no ${selector}`);
   return found;
 }

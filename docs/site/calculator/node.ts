@@ -20,7 +20,7 @@ function answering(bytesOf: (text: string) => Uint8Array) {
       function digest(): Buffer;
       function digest(encoding: "hex"): string;
       function digest(encoding?: "hex"): Buffer | string {
-        return encoding === "hex" ? bytesToHex(bytes) : (new Digest(bytes) as unknown as Buffer);
+        return encoding === "hex" ? bytesToHex(bytes) : new Digest(bytes);
       }
       return { digest };
     },

@@ -32,6 +32,9 @@ function qStages(fields: Fields): Stages {
   };
   const [secretId, secretKey] = [field(fields, "key_id"), field(fields, "secret_key")];
   const given = field(fields, "sign_key");
+  if (!/^([0-9a-f]{40})?$/.test(given)) {
+    throw new TypeError("a SignKey is 40 hexadecimal digits in lower case");
+  }
   const signKey = given || qSignKey(secretKey, keyTime);
   const stages = qSignStages(request, signKey, keyTime, lists);
   return {
@@ -75,10 +78,27 @@ function requestOf(fields: Fields) {
       if (colon < 1) throw new TypeError(`a header is written "Name: value", not "${line}"`);
       return [line.slice(0, colon), line.slice(colon + 1).replace(/^ /, "")];
     });
-  return { method: field(fields, "method"), target: field(fields, "target"), headers };
+  const [method, target] = [field(fields, "method"), field(fields, "target")];
+  if (!/^[!#$%&'*+.^_`|~\w-]+$/.test(method)) throw new TypeError("the method is one word, as PUT");
+  if (!target.startsWith("/")) {
+    throw new TypeError('path and query begin with "/"; scheme and host are no part of them');
+  }
+  return { method, target, headers };
 }
 
-const field = (fields: Fields, name: string) => fields[name] ?? "";
+/** Says why a request is not signed. */
+export function reason(error: unknown): string {
+  // What decodeURIComponent throws says neither where nor what.
+  if (error instanceof URIError) return 'a "%" in path or query begins no character of UTF-8';
+  return error instanceof Error ? error.message : String(error);
+}
+
+function field(fields: Fields, name: string): string {
+  const text = fields[name] ?? "";
+  // An encoder would put another character in its place and sign that.
+  if (/\p{Surrogate}/u.test(text)) throw new TypeError(`${name} holds half of a character`);
+  return text;
+}
 
 const listed = (fields: Fields, name: string) =>
   field(fields, name)
