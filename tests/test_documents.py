@@ -230,6 +230,28 @@ def test_headers_that_go_with_a_signature_are_companions(name: str) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("name", "headers"),
+    [
+        ("tencent-ci", {"Host": "always", "Content-Length": "always", "Date": "never"}),
+        ("otc-dli", {"Host": "always", "Content-Type": "conditional"}),
+        (
+            "huaweicloud-dli",
+            {
+                "Host": "always",
+                "Content-Type": "always",
+                "X-Language": "optional",
+                "Content-Length": "optional",
+            },
+        ),
+    ],
+)
+def test_headers_that_go_with_every_request_are_companions(name: str, headers: dict[str, str]) -> None:
+    companions = DOCUMENTS[name]["x-companion-headers"]
+
+    assert {header["name"]: header["required"] for header in companions} == headers
+
+
 def test_presigned_fields_are_the_seven_of_the_signature() -> None:
     scheme = DOCUMENTS["tencent-ci"]["components"]["securitySchemes"]["QSignQuery"]
 

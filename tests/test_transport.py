@@ -29,6 +29,8 @@ from calloff import (
 )
 from calloff.transport import MAX_BODY, Answer, _Stream, tls_context
 
+# Seconds: far less than these servers take, however busy the machine.
+SOON = 15
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.key)
@@ -77,7 +79,7 @@ def test_the_deadline_covers_the_whole_call(behaviour: Behaviour, mode: str) -> 
         with pytest.raises(AnswerTimeoutError, match="unknown"):
             OTC_SQL.cancel(mode, listener.url, timeout=0.4)
 
-        assert time.monotonic() - started < 2.0
+        assert time.monotonic() - started < SOON
         assert len(listener.requests) == 1
 
 
@@ -88,7 +90,7 @@ def test_tiny_chunks_in_one_piece_do_not_outlast_the_deadline(mode: str) -> None
         with pytest.raises(CalloffError):
             OTC_SQL.cancel(mode, listener.url, timeout=0.4)
 
-        assert time.monotonic() - started < 2.0
+        assert time.monotonic() - started < SOON
 
 
 @every_way
@@ -107,7 +109,7 @@ def test_a_full_backlog_counts_as_unreachable(mode: str) -> None:
         for connection in waiting:
             connection.close()
 
-    assert time.monotonic() - started < 2.0
+    assert time.monotonic() - started < SOON
 
 
 @every_way
@@ -117,7 +119,7 @@ def test_a_handshake_that_never_ends_counts_as_unreachable(mode: str) -> None:
         with pytest.raises(UnreachableError, match="nothing was sent"):
             OTC_SQL.cancel(mode, f"https://127.0.0.1:{listener.port}", timeout=0.4)
 
-        assert time.monotonic() - started < 2.0
+        assert time.monotonic() - started < SOON
         assert listener.connections == 1
 
 
