@@ -1,7 +1,7 @@
 """Look up every pinned dependency in the databases of known vulnerabilities; ``nox -s audit`` runs it.
 
-Python by pip-audit, JavaScript by npm audit, Go by govulncheck. Exit status: 0 nothing is known, 1 something is, 2 a
-database could not be asked, which is told: no answer is not a good answer.
+Python by pip-audit, JavaScript by npm audit, Go by govulncheck, Java by ``audit_maven.py``. Exit status: 0 nothing is
+known, 1 something is, 2 a database could not be asked, which is told: no answer is not a good answer.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 GOVULNCHECK = Path(__file__).resolve().parent / "vulncheck"
+MAVEN = Path(__file__).resolve().parent / "audit_maven.py"
 SECONDS = 300
 
 
@@ -50,7 +51,7 @@ def main() -> int:
 
 
 def audits() -> Iterator[Audit]:
-    """List what is to be asked: each lock of Python, each lock of npm, each module of Go."""
+    """List what is to be asked: each lock of Python, each lock of npm, each module of Go, each project of Maven."""
     pip_audit = (sys.executable, "-m", "pip_audit", "--disable-pip", "--require-hashes")
     for name in _tracked("requirements/*.txt"):
         asked = ("--progress-spinner", "off", "--format", "json", "--requirement", str(ROOT / name))
@@ -65,6 +66,9 @@ def audits() -> Iterator[Audit]:
         pattern = "tool" if "\ntool " in (ROOT / name).read_text(encoding="utf-8") else "./..."
         scan = ("-C", str((ROOT / name).parent), "-scan", "package", "-format", "json", pattern)
         yield Audit(name, ("go", "tool", "govulncheck", *scan), GOVULNCHECK, of_govulncheck)
+
+    for name in _tracked("**/pom.xml"):
+        yield Audit(name, (sys.executable, str(MAVEN), str(ROOT / name)), ROOT, of_maven)
 
 
 def answered(audit: Audit) -> Answer:
@@ -121,6 +125,14 @@ def of_govulncheck(output: str, errors: str) -> Answer:
         (row["finding"]["trace"][0]["module"], row["finding"]["osv"]) for row in rows if "finding" in row
     }
     return Answer(tuple(f"{module}: {identifier}" for module, identifier in sorted(found)))
+
+
+def of_maven(output: str, errors: str) -> Answer:
+    """Read what ``audit_maven.py`` writes: the ids of what is known, by what is pinned."""
+    told = _json(output)
+    if not isinstance(told, dict):
+        return Answer(unasked=_last_line(errors))
+    return Answer(tuple(f"{pin}: {identifier}" for pin, known in told.items() for identifier in known))
 
 
 def _run(audit: Audit) -> Answer:
