@@ -32,6 +32,8 @@ def _promises(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             if "x-pattern" in variable:
                 yield f"the pattern of {{{name}}} in {server['url']}", variable["x-pattern"]
     for operation in _operations(document):
+        for row in operation.get("x-permissions", ()):
+            yield f"the permission {row['action']} of {operation['operationId']}", ""
         for row in operation.get("x-job-states", ()):
             flags = ", ".join(flag for flag in _FLAGS if row[flag])
             yield f"the state {row['state']} of {operation['operationId']}", flags

@@ -30,6 +30,7 @@ paths:
     parameters: []
     delete:
       operationId: cancelJob
+      x-permissions: [{action: "jobs:cancel"}]
       x-job-states:
         - {state: RUNNING, final: false, cancellable: true, cancelled: false}
         - {state: GONE, final: true, cancellable: false, cancelled: true}
@@ -79,6 +80,12 @@ def schema(document: dict[str, Any]) -> dict[str, Any]:
             ["the pattern of {region} in https://{region}.example.org was '^[a-z]+$', is '^[a-c]+$'"],
         ),
         (lambda it: states(it)[0].update(state="WORKING"), ["the state RUNNING of cancelJob is gone"]),
+        (
+            lambda it: it["paths"]["/jobs/{id}"]["delete"].update(
+                {"x-permissions": [{"action": "jobs:stop"}]}
+            ),
+            ["the permission jobs:cancel of cancelJob is gone"],
+        ),
         (
             lambda it: states(it)[0].update(cancellable=False),
             ["the state RUNNING of cancelJob was 'cancellable', is ''"],

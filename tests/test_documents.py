@@ -252,6 +252,22 @@ def test_headers_that_go_with_every_request_are_companions(name: str, headers: d
     assert {header["name"]: header["required"] for header in companions} == headers
 
 
+@pytest.mark.parametrize(
+    ("name", "operation_id", "actions"),
+    [
+        ("tencent-ci", "cancelInventoryTriggerJob", ["ci:CancelInventoryTriggerJob"]),
+        ("tencent-ci", "cancelAiJob", ["ci:CancelAiProcessJob"]),
+        ("otc-dli", "cancelBatchJob", []),
+        ("otc-dli", "cancelSqlJob", ["dli:queue:cancelJob"]),
+        ("huaweicloud-dli", "cancelSqlJob", ["dli:queue:cancelJob"]),
+    ],
+)
+def test_permissions_are_the_actions_of_the_pages(name: str, operation_id: str, actions: list[str]) -> None:
+    listed = operation(name, operation_id).get("x-permissions", [])
+
+    assert [row["action"] for row in listed] == actions
+
+
 def test_presigned_fields_are_the_seven_of_the_signature() -> None:
     scheme = DOCUMENTS["tencent-ci"]["components"]["securitySchemes"]["QSignQuery"]
 
