@@ -18,11 +18,13 @@ from typing import Any
 from docs_site.catalogue import facts, marked_tests, requirements, silent_points, vendor_pages
 from docs_site.figures import with_client_charts, with_mock_chart, with_suite_chart
 from docs_site.markdown import code, download, heading, page
+from docs_site.python import python_api
 from docs_site.reference import index, reference
 from docs_site.signing import with_stages
 from docs_site.staging import Stage, section, source_titles, with_files_linked, with_source_labels
 from sphinx.cmd.build import main as sphinx_build
 
+import calloff
 from calloff.apis import OPERATIONS
 from calloff.contract import load_catalogue, read_yaml
 from calloff.verify.selection import listing
@@ -70,6 +72,7 @@ def stage(folder: Path) -> None:
     site.take("spec/SOURCES.md", with_source_labels(sources))
     readme = (ROOT / "README.md").read_text("utf-8")
     site.take("README.md", page("Use it from Python", section(readme, "I write Python")), to="python.md")
+    site.write("python-api.md", python_api(calloff.__all__))
     _contract_pages(site)
     _benchmarks(site)
     site.write("signing.md", with_stages((SITE / "signing.md").read_text("utf-8"), _vectors))

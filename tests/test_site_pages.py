@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+import calloff
 from calloff.apis import OPERATIONS
 from calloff.contract import load_catalogue, read_yaml
 
@@ -199,6 +200,21 @@ def test_every_document_is_rendered_with_all_its_operations_statuses_and_schemas
     assert sum(
         shown.count(f"| **{status}** |") for status in {s for one in operations for s in one["responses"]}
     ) == sum(len(one["responses"]) for one in operations)
+
+
+# --- the Python API ----------------------------------------------------------------------------------------------
+
+
+def test_every_public_name_has_a_heading() -> None:
+    shown = site("python").python_api(calloff.__all__)
+
+    described = re.findall(r"^\.\. auto(?:class|function):: calloff\.(\w+)$", shown, re.MULTILINE)
+    assert sorted(described) == sorted(set(calloff.__all__) - {"__version__"})
+
+
+def test_a_public_name_without_a_heading_is_refused() -> None:
+    with pytest.raises(ValueError, match="no heading for lamp"):
+        site("python").python_api(["cancel_all", "lamp"])
 
 
 # --- requirements and silent points ------------------------------------------------------------------------------

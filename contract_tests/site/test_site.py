@@ -22,7 +22,7 @@ needs_browser = pytest.mark.skipif(
     CHROMIUM is None and not os.environ.get("CI"), reason="no Chromium found to look at the pages with"
 )
 # What is left of Markdown that was not read as such: attributes, roles, links, fences, comments.
-MARKUP = re.compile(r"\{[.#]\S|\{\w+\}`|\]\(|:::|```|<!--|\*\*")
+MARKUP = re.compile(r"\{[.#]\S|\{\w+\}`|\]\(|:::|```|<!--|\*\*\S[^*]{0,80}\S\*\*")
 QUOTES = {0x201C: '"', 0x201D: '"', 0x2018: "'", 0x2019: "'"}
 # Where the site says what it is about, and what everything else leads to.
 MAIN = {

@@ -12,10 +12,16 @@ author = "The calloff contributors"
 html_title = "calloff"
 language = "en"
 
-extensions = ["myst_parser", "finish"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "finish"]
 myst_enable_extensions = ["attrs_block", "attrs_inline", "colon_fence", "deflist", "fieldlist"]
 myst_heading_anchors = 4
 nitpicky = True
+# Types of others, and those that a signature only names, have no page here.
+nitpick_ignore_regex = [("py:.*", ".*")]
+autodoc_member_order = "bysource"
+autodoc_typehints_format = "short"
+python_use_unqualified_type_names = True
+add_module_names = False
 exclude_patterns = ["files"]
 # Quotation marks become typographic, but two hyphens begin an option.
 smartquotes_action = "qe"

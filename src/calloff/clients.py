@@ -44,13 +44,14 @@ Outcome = TypeVar("Outcome")
 class ClientOptions(TypedDict, total=False):
     """What every client takes by keyword besides its own arguments.
 
-    timeout: seconds that one call may take in all, connecting and fetching a token included; 30 by default.
-    base_url: a server to talk to instead of the vendor's, such as a mock or a gateway.
-    host: Host header to send to it. By default CI is still told the bucket's own host, as the host names the
-        bucket; the DLI APIs are told the host of ``base_url``.
-    allow_http: send credentials in clear text to a ``http://`` server that is not this machine.
-    verify: a file of CA certificates for a private CA, or an ``ssl.SSLContext``.
-    clock: returns Unix seconds; the time of signatures and tokens.
+    Args:
+        timeout: seconds that one call may take in all, connecting and fetching a token included; 30 by default.
+        base_url: a server to talk to instead of the vendor's, such as a mock or a gateway.
+        host: Host header to send to it. By default CI is still told the bucket's own host, as the host names the
+            bucket; the DLI APIs are told the host of ``base_url``.
+        allow_http: send credentials in clear text to a ``http://`` server that is not this machine.
+        verify: a file of CA certificates for a private CA, or an ``ssl.SSLContext``.
+        clock: returns Unix seconds; the time of signatures and tokens.
     """
 
     timeout: float

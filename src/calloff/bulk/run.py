@@ -112,6 +112,8 @@ def cancel_many(
 ) -> AsyncGenerator[Outcome]:
     """Cancel many jobs; yield one outcome for each id, as they come about.
 
+    Example::
+
         async for outcome in cancel_many(client, "cancelSqlJob", ids):
             print(outcome.job_id, outcome.result, outcome.reason)
 

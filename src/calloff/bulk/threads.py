@@ -39,6 +39,8 @@ def cancel_all(
 ) -> Generator[Outcome]:
     """Cancel many jobs, as ``cancel_many`` does, without an event loop of the caller's.
 
+    Example::
+
         for outcome in cancel_all(client, "cancelSqlJob", ids):
             print(outcome.job_id, outcome.result, outcome.reason)
 
