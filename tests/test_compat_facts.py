@@ -136,6 +136,7 @@ def schema(document: dict[str, Any]) -> dict[str, Any]:
             "server",
             "server pattern",
             "state",
+            "permission",
             "flag of a state",
             "code",
             "status of a code",
