@@ -113,6 +113,10 @@ func ciAccepted(got *answer, err error) (*CIAccepted, error) {
 		return nil, err
 	}
 	requestID := got.header.Get(ciRequestIDHeader)
+	if got.status == http.StatusOK && len(got.body) > 0 {
+		// An error, or the page of somebody in between.
+		return nil, &UnknownOutcomeError{Err: errors.New("a 200 with a body, which the document does not have")}
+	}
 	if got.status == http.StatusOK {
 		return &CIAccepted{RequestID: requestID}, nil
 	}

@@ -120,7 +120,7 @@ func socket(t *testing.T, answer string) (jobs.Endpoint, <-chan []string) {
 }
 
 func TestRequestOnTheWire(t *testing.T) {
-	const ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
+	const ok, okOfCI = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{}", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 	const length, date, token, signature = "Content-Length: 0", "X-Sdk-Date: ", "X-Auth-Token: " + secretWord, "Authorization: "
 	tests := []struct {
 		operation, id string
@@ -136,7 +136,11 @@ func TestRequestOnTheWire(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.operation, func(t *testing.T) {
-			endpoint, heads := socket(t, ok)
+			answer := ok
+			if strings.HasPrefix(test.operation, "tencent-ci/") {
+				answer = okOfCI
+			}
+			endpoint, heads := socket(t, answer)
 
 			if err := clients(t, endpoint, test.credential)[test.operation](t.Context(), test.id); err != nil {
 				t.Fatal(err)
@@ -394,6 +398,15 @@ func TestCodeForgesNoLineOfALog(t *testing.T) {
 
 	if want := "the service refused with 400"; refused.Error() != want || refused.Code != "DLI.0007\nforged" {
 		t.Errorf("it says %q, want %q", refused.Error(), want)
+	}
+}
+
+func Test200OfCIWithABodyLeavesTheOutcomeUnknown(t *testing.T) {
+	for _, body := range []string{ciError, "<html></html>"} {
+		cancels := clients(t, serve(t, answering(http.StatusOK, body)), dliToken)
+		for _, operation := range []string{"tencent-ci/cancelAiJob", "tencent-ci/cancelInventoryTriggerJob"} {
+			unknown(t, operation, cancels[operation](t.Context(), "a1"), nil)
+		}
 	}
 }
 

@@ -1,6 +1,6 @@
 // Cancels jobs of Tencent Cloud CI.
 import { cancelAiJob, cancelInventoryTriggerJob, type CiError } from "calloff-clients/tencent-ci";
-import { ciError, judged } from "./errors.js";
+import { ciError, judged, UnknownOutcomeError } from "./errors.js";
 import {
   answer,
   type Call,
@@ -75,7 +75,10 @@ const tokenOf = ({ token }: CiKey) => (token === undefined ? {} : { "x-ci-securi
 async function accepted(call: Call): Promise<CiAccepted> {
   const { status, headers, content } = await answer(call);
   const requestId = headers.get(REQUEST_ID) ?? "";
-  if (status === 200) return { requestId };
+  if (status === 200 && content === "") return { requestId };
+  // An error, or the page of somebody in between.
+  if (status === 200)
+    throw new UnknownOutcomeError("a 200 with a body, which the document has not");
   const body = typeof content === "string" ? ciError(content) : undefined;
   throw judged<CiError>(status, body?.Code ?? "", requestId, body);
 }

@@ -251,6 +251,16 @@ suite("an answer", () => {
     });
   }
 
+  for (const body of [CI_ERROR, "<html></html>"]) {
+    test(`${body} with a 200 of CI leaves the outcome unknown`, async (context) => {
+      const { endpoint } = await serve(context, (_, response) => response.end(body));
+
+      const unknown = await failure(tencentCi({ endpoint }, KEY).cancelAiJob("a1"));
+
+      assert.ok(unknown instanceof UnknownOutcomeError);
+    });
+  }
+
   test("is bounded after it was unpacked", async (context) => {
     const { endpoint } = await serve(context, (_, response) => {
       response.writeHead(200, { "content-encoding": "gzip" });

@@ -28,14 +28,16 @@ import javax.net.ssl.SSLParameters;
  * whatever comes after them.
  */
 final class BoundedHttpClient extends HttpClient {
-  private static final int MAX_BODY = 1 << 20;
+  static final int MAX_BODY = 1 << 20;
 
   private final HttpClient client;
   private final Duration timeout;
+  private final int maxBodyOf200;
 
-  BoundedHttpClient(HttpClient client, Duration timeout) {
+  BoundedHttpClient(HttpClient client, Duration timeout, int maxBodyOf200) {
     this.client = client;
     this.timeout = timeout;
+    this.maxBodyOf200 = maxBodyOf200;
   }
 
   // #region bounded
@@ -43,7 +45,8 @@ final class BoundedHttpClient extends HttpClient {
     long end = System.nanoTime() + timeout.toNanos();
     return answer -> {
       boolean packed = answer.headers().firstValue("Content-Encoding").isPresent();
-      return new Bounded<>(handler.apply(answer), packed ? 0 : MAX_BODY, end - System.nanoTime());
+      int room = answer.statusCode() == 200 ? maxBodyOf200 : MAX_BODY;
+      return new Bounded<>(handler.apply(answer), packed ? 0 : room, end - System.nanoTime());
     };
   }
 

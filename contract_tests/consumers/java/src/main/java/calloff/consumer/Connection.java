@@ -47,14 +47,18 @@ public record Connection(URI endpoint, Duration timeout) {
     Map<String, String> of(HttpRequest unsigned);
   }
 
-  // #region connect
   ApiClient connect(Proof proof) {
+    return connect(proof, BoundedHttpClient.MAX_BODY);
+  }
+
+  // #region connect
+  ApiClient connect(Proof proof, int maxBodyOf200) {
     HttpClient.Builder builder =
         HttpClient.newBuilder()
             .version(HttpClient.Version.HTTP_1_1)
             .followRedirects(HttpClient.Redirect.NEVER)
             .connectTimeout(timeout);
-    HttpClient http = new BoundedHttpClient(builder.build(), timeout);
+    HttpClient http = new BoundedHttpClient(builder.build(), timeout, maxBodyOf200);
     String origin = endpoint.getScheme() + "://" + endpoint.getRawAuthority();
     ApiClient client =
         new ApiClient(builder, mapper(), origin) {

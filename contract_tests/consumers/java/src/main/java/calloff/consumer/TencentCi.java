@@ -28,7 +28,8 @@ public final class TencentCi {
   private final BatchJobsApi batchJobs;
 
   public TencentCi(Connection connection, CiKey key) {
-    ApiClient client = connection.connect(unsigned -> proof(unsigned, key));
+    // A 200 of CI has no body; one that has is an error, or the page of somebody in between.
+    ApiClient client = connection.connect(unsigned -> proof(unsigned, key), 0);
     aiJobs = new AiJobsApi(client);
     batchJobs = new BatchJobsApi(client);
   }

@@ -298,6 +298,15 @@ class WireTest {
     }
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {CI_ERROR, "<html></html>"})
+  void a200OfCiWithABodyLeavesTheOutcomeUnknown(String body) throws Exception {
+    try (var server = RawServer.answering("200 OK", body)) {
+      failure(UnknownOutcomeException.class, () -> ci(server).cancelAiJob("a1"));
+      failure(UnknownOutcomeException.class, () -> ci(server).cancelInventoryTriggerJob("b1"));
+    }
+  }
+
   @Test
   void a204LeavesTheOutcomeUnknown() throws Exception {
     try (var server = RawServer.answering("204 No Content", "", "")) {
