@@ -17,7 +17,7 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
 build_dist = importlib.import_module("build_dist")
-check_release = importlib.import_module("check_release")
+check_tag = importlib.import_module("check_tag")
 release_check = importlib.import_module("release_check")
 
 WORKFLOW = ROOT / ".github" / "workflows" / "release.yml"
@@ -184,7 +184,7 @@ def test_the_workflow_checks_before_it_publishes() -> None:
     }
     assert ran["check"] == "lint drift types self_check compat"
     assert ran["build"] == "build bundle release_check -- dist"
-    assert 'scripts/check_release.py "$GITHUB_REF_NAME"' in script("check")
+    assert 'scripts/check_tag.py "$GITHUB_REF_NAME"' in script("check")
 
 
 def test_every_session_of_the_workflow_exists() -> None:
@@ -240,7 +240,7 @@ def released(tmp_path: Path) -> Path:
 
 
 def test_a_commit_that_is_what_its_tag_names_passes(released: Path) -> None:
-    assert check_release.main(["v0.2.0"], released) == 0
+    assert check_tag.main(["v0.2.0"], released) == 0
 
 
 @pytest.mark.parametrize(
@@ -275,9 +275,9 @@ def test_a_commit_that_is_not_what_its_tag_names_is_refused(
 ) -> None:
     (released / name).write_text(text, "utf-8")
 
-    assert check_release.main(["v0.2.0"], released) == 1
-    assert capsys.readouterr().err == f"check_release: {told}\n"
+    assert check_tag.main(["v0.2.0"], released) == 1
+    assert capsys.readouterr().err == f"check_tag: {told}\n"
 
 
 def test_a_check_without_a_tag_is_wrong_use() -> None:
-    assert check_release.main([]) == 2
+    assert check_tag.main([]) == 2

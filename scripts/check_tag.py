@@ -1,6 +1,6 @@
 """Check that a commit is the release that its tag names; the release workflow runs it before anything else.
 
-``python scripts/check_release.py vVERSION``: the version of the package is that of the tag, ``CHANGELOG.md`` has it
+``python scripts/check_tag.py vVERSION``: the version of the package is that of the tag, ``CHANGELOG.md`` has it
 once, at its head and with a date, and no fragment is left in ``changes/``.
 """
 
@@ -24,7 +24,7 @@ def main(arguments: list[str] | None = None, checkout: Path = ROOT) -> int:
         return 2
     findings = disagreements(given[0], checkout)
     for finding in findings:
-        print(f"check_release: {finding}", file=sys.stderr)
+        print(f"check_tag: {finding}", file=sys.stderr)
     return 1 if findings else 0
 
 
