@@ -132,11 +132,14 @@ def test_the_policy_forbids_every_connection(context: BrowserContext) -> None:
         address = f"http://127.0.0.1:{listening.getsockname()[1]}/x.png"
         opened = Opened(context, "signing.html")
         answer = opened.page.evaluate(
-            "(address) => fetch(address).then(() => 'sent', (error) => String(error))", address
+            # Nobody answers there, so what is sent after all would be waited for.
+            "(address) => fetch(address, { signal: AbortSignal.timeout(10000) })"
+            ".then(() => 'sent', (error) => String(error))",
+            address,
         )
         image = opened.page.evaluate(
             "(address) => new Promise((done) => { const image = new Image(); image.onerror = () => done('refused');"
-            " image.onload = () => done('sent'); image.src = address; })",
+            " setTimeout(done, 10000, 'sent'); image.src = address; })",
             address,
         )
         opened.page.close()

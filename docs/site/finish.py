@@ -24,6 +24,8 @@ _MENDED = (
         r'<aside class="toc-drawer\1" aria-label="This page">',
     ),
     (re.compile(r'<div id="search-results">'), f'{_SEARCH}<div id="search-results">'),
+    # Two hyphens begin an option wherever they stand in a text, so only here they are a dash.
+    (re.compile(r"(</strong>(?:</a>)?) -- "), r"\1 &#8211; "),
     # A corner of a table that is empty is no header.
     (re.compile(r'<th class="head"><p></p></th>'), "<td></td>"),
 )
