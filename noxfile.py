@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import nox
@@ -212,11 +213,27 @@ def compat(session: nox.Session) -> None:
 
 @nox.session
 def build(session: nox.Session) -> None:
-    """Build wheel and source archive twice, compare, look inside, and use the wheel in a clean environment."""
+    """Build wheel and source archive twice, compare, look inside, and use the wheel under each Python there is."""
     install(session, "build")
     session.run("python", "scripts/build_dist.py", str(_out(session)))
     wheel = next(_out(session).glob("calloff-*.whl"))
-    session.run("python", "scripts/use_wheel.py", str(wheel), "requirements/tests.txt")
+    session.run("python", "scripts/use_wheel.py", str(wheel), "requirements/tests.txt", *_interpreters(session))
+
+
+def _interpreters(session: nox.Session) -> list[str]:
+    """Return one interpreter for each version that the package claims, and say which this machine lacks."""
+    found = []
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    for version in nox.project.python_versions(nox.project.load_toml()):
+        named = shutil.which(f"python{version}")
+        for interpreter in (named, *map(str, pyenv.glob(f"versions/{version}.*/bin/python"))):
+            # What pyenv puts on the path may be there and not run.
+            if interpreter and not subprocess.run([interpreter, "-c", ""], capture_output=True).returncode:
+                found.append(interpreter)
+                break
+        else:
+            session.warn(f"there is no Python {version} here, so the wheel is not tried with it")
+    return found
 
 
 @nox.session

@@ -60,7 +60,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 @contextmanager
 def running_mock(*options: str) -> Iterator[Announcement]:
     """Run ``calloff mock`` on free ports and yield its announcement."""
-    command = [sys.executable, "-m", "calloff.cli", "mock", "--json", "--port", "0", *options]
+    command = [sys.executable, "-m", "calloff", "mock", "--json", "--port", "0", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 MUTANTS: list[dict[str, Any]] = json.loads(
     subprocess.run(
-        [sys.executable, "-m", "calloff.cli", "mock", "--list-mutants", "--json"],
+        [sys.executable, "-m", "calloff", "mock", "--list-mutants", "--json"],
         check=True,
         capture_output=True,
     ).stdout

@@ -55,7 +55,7 @@ class Measured:
 @contextmanager
 def running_mock(api: str) -> Iterator[Mapping[str, Any]]:
     """Run a mock of *api* on free ports and yield its announcement."""
-    command = [sys.executable, "-m", "calloff.cli", "mock", "--json", "--port", "0", "--api", api]
+    command = [sys.executable, "-m", "calloff", "mock", "--json", "--port", "0", "--api", api]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             line = process.stdout.readline() if process.stdout else ""
@@ -105,7 +105,7 @@ def run_calloff(api: str, mock: Mapping[str, Any], budget: str, seed: int) -> fl
     """Verify the mock once; return the seconds."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        command = [sys.executable, "-m", "calloff.cli", "verify", "--api", api, "--budget", budget]
+        command = [sys.executable, "-m", "calloff", "verify", "--api", api, "--budget", budget]
         command += ["--base-url", mock["apis"][api]["base_url"], "--seed", str(seed), "--report-dir", name]
         command += ["--provider-states", mock["provider_states_url"]]
         return timed(command, folder)

@@ -231,7 +231,7 @@ class Trial:
 
     def _command(self, words: Sequence[str]) -> list[str]:
         common = ["--rate", "0", "--output", "jsonl", "--quiet", *words]
-        program = [sys.executable, "-m", "calloff.cli", "cancel"]
+        program = [sys.executable, "-m", "calloff", "cancel"]
         if self._journal.exists():
             return [*program, "--resume", str(self._journal), *common]
         ids = ["--ids", str(self._file), "--journal", str(self._journal), "--yes"]

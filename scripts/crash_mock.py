@@ -226,7 +226,7 @@ class Client:
 @contextmanager
 def running_mock(*options: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
     """Run a mock on free ports; gives its process and its announcement, and kills it in the end."""
-    command = [sys.executable, "-m", "calloff.cli", "mock", "--json", "--port", "0", *options]
+    command = [sys.executable, "-m", "calloff", "mock", "--json", "--port", "0", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             line = process.stdout.readline() if process.stdout else ""

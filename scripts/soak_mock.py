@@ -314,7 +314,7 @@ def slow_clients(site: Site) -> Iterator[None]:
 @contextlib.contextmanager
 def running_mock() -> Iterator[tuple[Site, int]]:
     """Run a mock of all APIs in a process of its own; give its addresses and its process id."""
-    command = [sys.executable, "-m", "calloff.cli", "mock", "--json", "--port", "0"]
+    command = [sys.executable, "-m", "calloff", "mock", "--json", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             line = process.stdout.readline() if process.stdout else ""

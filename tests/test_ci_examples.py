@@ -104,7 +104,7 @@ def test_the_first_step_installs_the_checkout_or_the_version(
 
 @pytest.fixture
 def installed(tmp_path: Path) -> Path:
-    program(tmp_path / "calloff" / "bin" / "calloff", f'exec "{sys.executable}" -m calloff.cli "$@"')
+    program(tmp_path / "calloff" / "bin" / "calloff", f'exec "{sys.executable}" -m calloff "$@"')
     return tmp_path
 
 

@@ -123,7 +123,7 @@ def _claimed(path: Path) -> bool:
 def test_what_ignores_interrupts_goes_on_ignoring_them(user: Operator) -> None:
     ids = user.jobs(12)
     command = user.command("--ids", user.file(ids), "--yes", "--rate", "20")
-    command[2] = "import calloff.cli.__main__"
+    command[2] = "import calloff.__main__"
     ignoring = ["bash", "-c", 'trap "" INT; exec "$@"', "-", *command]
     with subprocess.Popen(
         ignoring, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=user.environment

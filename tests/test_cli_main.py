@@ -79,7 +79,7 @@ def test_a_seed_out_of_range_is_wrong_usage() -> None:
 
 
 def test_the_mock_announces_itself_in_words() -> None:
-    command = [sys.executable, "-m", "calloff.cli", "mock", "--port", "0"]
+    command = [sys.executable, "-m", "calloff", "mock", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         lines: list[str] = []
@@ -115,7 +115,7 @@ def test_everything_that_is_missing_is_named_at_once(monkeypatch: pytest.MonkeyP
 
 
 def test_a_reader_that_goes_away_ends_the_program_quietly() -> None:
-    command = f"{sys.executable} -m calloff.cli mock --list-mutants | head -1"
+    command = f"{sys.executable} -m calloff mock --list-mutants | head -1"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
 
     assert done.stderr == ""

@@ -21,7 +21,7 @@ from calloff.mock.disturbances import KINDS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-COMMAND = [sys.executable, "-m", "calloff.cli", "mock", "--port", "0", "--api", "otc-dli"]
+COMMAND = [sys.executable, "-m", "calloff", "mock", "--port", "0", "--api", "otc-dli"]
 
 
 @pytest.fixture

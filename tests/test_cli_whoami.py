@@ -15,7 +15,7 @@ from hostile_server import Listener, reply
 
 from calloff.mock.server import MockServer, run_embedded
 
-COMMAND = [sys.executable, "-m", "calloff.cli", "whoami"]
+COMMAND = [sys.executable, "-m", "calloff", "whoami"]
 PLANTED = "planted-5ecret"
 KEPT = {name: os.environ[name] for name in ("PATH", "HOME", "SYSTEMROOT") if name in os.environ}
 

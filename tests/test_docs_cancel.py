@@ -31,7 +31,7 @@ PROGRAMS = ("cancel_many.py", "cancel_all.py")
 @pytest.mark.skipif(sys.platform == "win32", reason="bash")
 def test_every_command_of_the_page_prints_what_the_page_says(tmp_path: Path) -> None:
     programs()
-    for name, words in {"calloff": "-m calloff.cli", "python": ""}.items():
+    for name, words in {"calloff": "-m calloff", "python": ""}.items():
         program = tmp_path / "bin" / name
         program.parent.mkdir(exist_ok=True)
         ports = '[ "$1" != mock ] || set -- mock --port 0 "${@:2}"' if name == "calloff" else ""

@@ -61,7 +61,7 @@ def script(lines: list[str]) -> str:
 def test_every_command_of_the_page_prints_what_the_page_says(tmp_path: Path) -> None:
     programs()
     port = free_ports(5)
-    for name, words in {"calloff": "-m calloff.cli", "python": ""}.items():
+    for name, words in {"calloff": "-m calloff", "python": ""}.items():
         program = tmp_path / "bin" / name
         program.parent.mkdir(exist_ok=True)
         at = f'set -- mock --port {port} "${{@:2}}"' if name == "calloff" else ""

@@ -78,7 +78,7 @@ def test_every_command_of_the_page_does_what_the_page_says(tmp_path: Path) -> No
     node()
     (tmp_path / "bin").mkdir()
     for name, module in {
-        "calloff": "-m calloff.cli",
+        "calloff": "-m calloff",
         "schemathesis": "-m schemathesis.cli",
         "python": "",
     }.items():

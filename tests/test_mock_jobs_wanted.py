@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SQL, BATCH, AI = "otc-dli/cancelSqlJob", "otc-dli/cancelBatchJob", "tencent-ci/cancelAiJob"
-COMMAND = [sys.executable, "-m", "calloff.cli", "mock", "--port", "0"]
+COMMAND = [sys.executable, "-m", "calloff", "mock", "--port", "0"]
 
 
 def ids_in(path: Path) -> list[str]:

@@ -270,7 +270,7 @@ def test_a_full_disk_is_a_server_error_and_changes_nothing(path: Path) -> None:
 
 # --- files that cannot be used ---
 
-COMMAND = [sys.executable, "-m", "calloff.cli", "mock", "--port", "0"]
+COMMAND = [sys.executable, "-m", "calloff", "mock", "--port", "0"]
 
 
 def refusal(path: Path, **options: Any) -> str:

@@ -47,7 +47,7 @@ def results(folder: Path) -> list[dict[str, Any]]:
 def verified(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.CompletedProcess[str], Path]:
     folder = tmp_path_factory.mktemp("report")
     with running() as base_url:
-        command = [sys.executable, "-m", "calloff.cli", *options(base_url, folder)]
+        command = [sys.executable, "-m", "calloff", *options(base_url, folder)]
         return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120), folder
 
 

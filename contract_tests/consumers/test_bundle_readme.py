@@ -30,7 +30,7 @@ def test_the_commands_of_the_readme_check_the_bundle_and_run_the_collections(
         ("pip install 'calloff[mock]'\n", ""),
         ("npx newman@6.2.2", str(tools / "newman")),
         ("npx -p @usebruno/cli@4.1.0 bru", str(tools / "bru")),
-        ("calloff mock --json", f"{sys.executable} -m calloff.cli mock --json --port 0"),
+        ("calloff mock --json", f"{sys.executable} -m calloff mock --json --port 0"),
         ("kill $!; wait $!", "kill $!; wait $! || true"),
     ):
         assert script.count(typed) == 1, typed
