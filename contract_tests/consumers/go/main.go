@@ -1,4 +1,5 @@
-// Command consumer cancels jobs: consumer OPERATION JOB_ID...; where and as whom stands in the environment.
+// Command consumer cancels jobs, or reads their states: consumer OPERATION JOB_ID...; where and as whom stands in the
+// environment.
 package main
 
 import (
@@ -30,14 +31,21 @@ func main() {
 
 // #region use
 
-type canceller func(ctx context.Context, id string) error
+// A call says what to print of a job.
+type call func(ctx context.Context, id string) (string, error)
 
-var operations = map[string]func() (canceller, error){
-	"tencent-ci/cancelInventoryTriggerJob": func() (canceller, error) { return with(ci, (*jobs.CI).CancelInventoryTriggerJob) },
-	"tencent-ci/cancelAiJob":               func() (canceller, error) { return with(ci, (*jobs.CI).CancelAIJob) },
-	"otc-dli/cancelBatchJob":               func() (canceller, error) { return with(otc, (*jobs.OTCDLI).CancelBatchJob) },
-	"otc-dli/cancelSqlJob":                 func() (canceller, error) { return with(otc, (*jobs.OTCDLI).CancelSQLJob) },
-	"huaweicloud-dli/cancelSqlJob":         func() (canceller, error) { return with(hwc, (*jobs.HuaweiCloudDLI).CancelSQLJob) },
+var operations = map[string]func() (call, error){
+	"tencent-ci/cancelInventoryTriggerJob": func() (call, error) { return with(ci, (*jobs.CI).CancelInventoryTriggerJob) },
+	"tencent-ci/cancelAiJob":               func() (call, error) { return with(ci, (*jobs.CI).CancelAIJob) },
+	"otc-dli/cancelBatchJob":               func() (call, error) { return with(otc, (*jobs.OTCDLI).CancelBatchJob) },
+	"otc-dli/cancelSqlJob":                 func() (call, error) { return with(otc, (*jobs.OTCDLI).CancelSQLJob) },
+	"huaweicloud-dli/cancelSqlJob":         func() (call, error) { return with(hwc, (*jobs.HuaweiCloudDLI).CancelSQLJob) },
+
+	"tencent-ci/describeInventoryTriggerJob": func() (call, error) { return with(ci, (*jobs.CI).InventoryTriggerJob) },
+	"tencent-ci/describeAiJob":               func() (call, error) { return with(ci, (*jobs.CI).AIJob) },
+	"otc-dli/getBatchJobState":               func() (call, error) { return with(otc, (*jobs.OTCDLI).BatchJobState) },
+	"otc-dli/getSqlJobStatus":                func() (call, error) { return with(otc, (*jobs.OTCDLI).SQLJobStatus) },
+	"huaweicloud-dli/getSqlJobStatus":        func() (call, error) { return with(hwc, (*jobs.HuaweiCloudDLI).SQLJobStatus) },
 }
 
 func ci() (*jobs.CI, error) {
@@ -63,14 +71,17 @@ func secret(name string) jobs.Secret { return jobs.Secret(os.Getenv(name)) }
 // with makes a client and binds one of its methods.
 func with[Client, Result any](
 	connect func() (Client, error), method func(Client, context.Context, string) (Result, error),
-) (canceller, error) {
+) (call, error) {
 	client, err := connect()
 	if err != nil {
 		return nil, err
 	}
-	return func(ctx context.Context, id string) error {
-		_, err := method(client, ctx, id)
-		return err
+	return func(ctx context.Context, id string) (string, error) {
+		result, err := method(client, ctx, id)
+		if state, ok := any(result).(*jobs.JobState); ok && err == nil {
+			return fmt.Sprintf("%q final=%t", state.State, state.Final), nil
+		}
+		return "accepted", err
 	}, nil
 }
 
@@ -79,15 +90,16 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		names := slices.Sorted(maps.Keys(operations))
 		return fmt.Errorf("%w: the operation must be one of %s", jobs.ErrInvalidArgument, strings.Join(names, ", "))
 	}
-	cancel, err := operations[args[0]]()
+	call, err := operations[args[0]]()
 	if err != nil {
 		return err
 	}
 	for _, id := range args[1:] {
-		if err := cancel(ctx, id); err != nil {
+		told, err := call(ctx, id)
+		if err != nil {
 			return fmt.Errorf("%q: %w", id, err)
 		}
-		if _, err := fmt.Fprintf(out, "%s accepted\n", id); err != nil {
+		if _, err := fmt.Fprintf(out, "%s %s\n", id, told); err != nil {
 			return err
 		}
 	}

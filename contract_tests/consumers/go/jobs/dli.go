@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"calloff.invalid/clients/huaweiclouddli"
+	"calloff.invalid/clients/huaweiclouddlistatus"
 	"calloff.invalid/clients/otcdli"
+	"calloff.invalid/clients/otcdlistatus"
 	"calloff.invalid/consumer/sdkhmac"
 )
 
@@ -43,16 +45,18 @@ type Project struct {
 	ID string
 }
 
-// OTCDLI cancels jobs of DLI on Open Telekom Cloud.
+// OTCDLI cancels jobs of DLI on Open Telekom Cloud, and reads their states.
 type OTCDLI struct {
 	project Project
 	client  *otcdli.Client
+	status  *otcdlistatus.Client
 }
 
-// HuaweiCloudDLI cancels jobs of DLI on Huawei Cloud.
+// HuaweiCloudDLI cancels jobs of DLI on Huawei Cloud, and reads their states.
 type HuaweiCloudDLI struct {
 	project Project
 	client  *huaweiclouddli.Client
+	status  *huaweiclouddlistatus.Client
 }
 
 // NewOTCDLI gives a client of a project.
@@ -65,7 +69,12 @@ func NewOTCDLI(project Project, credential DLICredential) (*OTCDLI, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making the client of DLI: %w", err)
 	}
-	return &OTCDLI{project: project, client: client}, nil
+	status, err := otcdlistatus.NewClient(
+		project.URL, otcdlistatus.WithHTTPClient(newHTTPClient()), otcdlistatus.WithRequestEditorFn(credential.prove))
+	if err != nil {
+		return nil, fmt.Errorf("making the client of DLI: %w", err)
+	}
+	return &OTCDLI{project: project, client: client, status: status}, nil
 }
 
 // NewHuaweiCloudDLI gives a client of a project.
@@ -79,7 +88,13 @@ func NewHuaweiCloudDLI(project Project, credential DLICredential) (*HuaweiCloudD
 	if err != nil {
 		return nil, fmt.Errorf("making the client of DLI: %w", err)
 	}
-	return &HuaweiCloudDLI{project: project, client: client}, nil
+	status, err := huaweiclouddlistatus.NewClient(
+		project.URL, huaweiclouddlistatus.WithHTTPClient(newHTTPClient()),
+		huaweiclouddlistatus.WithRequestEditorFn(typed), huaweiclouddlistatus.WithRequestEditorFn(credential.prove))
+	if err != nil {
+		return nil, fmt.Errorf("making the client of DLI: %w", err)
+	}
+	return &HuaweiCloudDLI{project: project, client: client, status: status}, nil
 }
 
 // CancelBatchJob asks the service to cancel a Spark batch. Accepted is not cancelled: read its state until it is
@@ -106,7 +121,7 @@ func (d *OTCDLI) CancelSQLJob(ctx context.Context, id string) (*otcdli.SqlCancel
 	})
 	result, err := accepted[otcdli.SqlCancelResult](got, err)
 	if err == nil {
-		err = succeeded(got, result)
+		err = succeeded(got, result.IsSuccess, result)
 	}
 	if err != nil {
 		return nil, err
@@ -127,7 +142,7 @@ func (d *HuaweiCloudDLI) CancelSQLJob(ctx context.Context, id string) (*huaweicl
 	})
 	result, err := accepted[huaweiclouddli.SqlCancelResult](got, err)
 	if err == nil {
-		err = succeeded(got, (*otcdli.SqlCancelResult)(result))
+		err = succeeded(got, result.IsSuccess, (*otcdli.SqlCancelResult)(result))
 	}
 	if err != nil {
 		return nil, err
@@ -182,7 +197,7 @@ func accepted[Result any](got *answer, err error) (*Result, error) {
 		return nil, err
 	}
 	if got.status != http.StatusOK {
-		return nil, refusedByDLI(got)
+		return nil, judged(toldByDLI(got))
 	}
 	var result *Result
 	if err := json.Unmarshal(got.body, &result); err != nil || result == nil {
@@ -193,18 +208,21 @@ func accepted[Result any](got *answer, err error) (*Result, error) {
 
 // succeeded refuses what is a failure inside a 200: is_success with any value but true, null too. An answer without
 // the member says nothing either way.
-func succeeded(got *answer, result *otcdli.SqlCancelResult) error {
+func succeeded(got *answer, isSuccess *bool, result *otcdli.SqlCancelResult) error {
 	var told map[string]json.RawMessage
 	if err := json.Unmarshal(got.body, &told); err != nil {
 		return &UnknownOutcomeError{Err: errors.New("a 200 without the JSON object of the document")}
 	}
-	if _, ok := told["is_success"]; ok && (result.IsSuccess == nil || !*result.IsSuccess) {
-		return &RefusedError{Status: got.status, RequestID: got.header.Get(requestIDHeader), Result: result}
+	if _, ok := told["is_success"]; ok && (isSuccess == nil || !*isSuccess) {
+		return &RefusedError{
+			Status: got.status, RequestID: got.header.Get(requestIDHeader), Reason: "is_success is not true", Result: result,
+		}
 	}
 	return nil
 }
 
-func refusedByDLI(got *answer) error {
+// toldByDLI reads an error that the service tells, whatever the status.
+func toldByDLI(got *answer) *RefusedError {
 	refused := &RefusedError{Status: got.status, RequestID: got.header.Get(requestIDHeader)}
 	refused.DLI, refused.Gateway = dliError(got.body)
 	switch {
@@ -213,7 +231,7 @@ func refusedByDLI(got *answer) error {
 	case refused.Gateway != nil:
 		refused.Code = refused.Gateway.ErrorCode
 	}
-	return judged(refused)
+	return refused
 }
 
 // #endregion

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"strconv"
 
 	"calloff.invalid/clients/otcdli"
 	"calloff.invalid/clients/tencentci"
@@ -34,14 +35,35 @@ func (e *UnknownOutcomeError) Error() string {
 
 func (e *UnknownOutcomeError) Unwrap() error { return e.Err }
 
+// An UnreadStateError says that the state of a job could not be read. Nothing was changed: ask again. It wraps the
+// cause, such as context.DeadlineExceeded or an UnclearAnswerError.
+type UnreadStateError struct{ Err error }
+
+func (e *UnreadStateError) Error() string {
+	return fmt.Sprintf("the state of the job could not be read, ask again: %v", e.Err)
+}
+
+func (e *UnreadStateError) Unwrap() error { return e.Err }
+
+// unread makes of what a cancel tells what reading tells.
+func unread(err error) error {
+	if unknown := new(UnknownOutcomeError); errors.As(err, &unknown) {
+		return &UnreadStateError{Err: unknown.Err}
+	}
+	return err
+}
+
 // #region refused
 
-// A RefusedError says that the service said no: by a 4xx, a redirect, or a failure inside a 200. Of what it told at
-// most one is not nil, and none where the body does not keep to the contract.
+// A RefusedError says that the service said no: by a 4xx, a redirect, or a failure inside a 200. The status decides,
+// so a 4xx whose body cannot be read is one too. Of what the service told at most one is not nil, and none where the
+// body does not keep to the contract.
 type RefusedError struct {
 	Status    int
 	Code      string
 	RequestID string
+	// Reason says what the refusal is where neither status nor code does.
+	Reason string
 
 	CI      *tencentci.CiError
 	DLI     *otcdli.DliError
@@ -55,18 +77,25 @@ type UnclearAnswerError RefusedError
 
 // #endregion
 
-func (e *RefusedError) Error() string { return said("the service refused with", e.Status, e.Code) }
+func (e *RefusedError) Error() string { return "the service refused with " + e.said() }
 
 func (e *UnclearAnswerError) Error() string {
-	return said("the service answered with", e.Status, e.Code)
+	return "the service answered with " + (*RefusedError)(e).said()
 }
 
-// said leaves out a code that would forge a line of a log.
-func said(what string, status int, code string) string {
-	if !wordForm.MatchString(code) {
-		return fmt.Sprintf("%s %d", what, status)
+// said leaves out words of the service that would forge a line of a log.
+func (e *RefusedError) said() string {
+	text := strconv.Itoa(e.Status)
+	if wordForm.MatchString(e.Code) {
+		text += " " + e.Code
 	}
-	return fmt.Sprintf("%s %d %s", what, status, code)
+	if e.Reason != "" {
+		text += ", " + e.Reason
+	}
+	if wordForm.MatchString(e.RequestID) {
+		text += ", request " + e.RequestID
+	}
+	return text
 }
 
 var wordForm = regexp.MustCompile(`^[!-~]{1,64}$`)
@@ -81,25 +110,29 @@ func judged(told *RefusedError) error {
 
 // #region xml
 
-// ciError reads an XML error of CI, or gives nil. The decoder knows the five entities of XML alone and loads nothing;
-// a document type is refused all the same.
+// ciError reads an XML error of CI, or gives nil. One that tells no more than its code is one.
 func ciError(body []byte) *tencentci.CiError {
+	var told tencentci.CiError
+	if !readXML(body, "Error", &told) || told.Code == "" {
+		return nil
+	}
+	return &told
+}
+
+// readXML reads the one element of an answer, and says whether it is there. The decoder knows the five entities of XML
+// alone and loads nothing; a document type is refused all the same.
+func readXML(body []byte, name string, told any) bool {
 	decoder := xml.NewDecoder(bytes.NewReader(body))
 	for {
 		token, err := decoder.Token()
 		if err != nil {
-			return nil
+			return false
 		}
 		switch token := token.(type) {
 		case xml.Directive:
-			return nil
+			return false
 		case xml.StartElement:
-			var told tencentci.CiError
-			err := decoder.DecodeElement(&told, &token)
-			if err != nil || token.Name.Local != "Error" || told.Code == "" || told.RequestId == "" {
-				return nil
-			}
-			return &told
+			return token.Name.Local == name && decoder.DecodeElement(told, &token) == nil
 		}
 	}
 }

@@ -11,8 +11,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
-	"calloff.invalid/clients/otcdlistatus"
 	"calloff.invalid/consumer/jobs"
 )
 
@@ -288,26 +288,89 @@ func TestMockRefusesCredential(t *testing.T) {
 	}
 }
 
-func TestGeneratedClientReadsState(t *testing.T) {
-	m := announced(t)
-	const operation = "otc-dli/cancelSqlJob"
-	id := m.job(t, operation, "RUNNING")
-	k := m.keys(t, operation, "token")
-	if _, err := m.canceller(t, operation, k)(t.Context(), id); err != nil {
-		t.Fatal(err)
-	}
+// reader gives the call that reads the state of what an operation cancels.
+func (m *mock) reader(t *testing.T, operation string, k keys) jobs.Reader {
+	t.Helper()
 	project := m.project(operation)
-	client, err := otcdlistatus.NewClientWithResponses(project.URL)
-	if err != nil {
-		t.Fatal(err)
+	ci, errCI := jobs.NewCI(project.Endpoint, jobs.CIKey{SecretID: k.SecretID, SecretKey: k.SecretKey, Token: k.SecurityToken})
+	otc, errOTC := jobs.NewOTCDLI(project, k.dli())
+	huaweiCloud, errHuaweiCloud := jobs.NewHuaweiCloudDLI(project, k.dli())
+	var err error
+	var read jobs.Reader
+	switch operation {
+	case "tencent-ci/cancelInventoryTriggerJob":
+		read, err = ci.InventoryTriggerJob, errCI
+	case "tencent-ci/cancelAiJob":
+		read, err = ci.AIJob, errCI
+	case "otc-dli/cancelBatchJob":
+		read, err = otc.BatchJobState, errOTC
+	case "otc-dli/cancelSqlJob":
+		read, err = otc.SQLJobStatus, errOTC
+	case "huaweicloud-dli/cancelSqlJob":
+		read, err = huaweiCloud.SQLJobStatus, errHuaweiCloud
 	}
+	if err != nil || read == nil {
+		t.Fatal(operation, err)
+	}
+	return read
+}
 
-	got, err := client.GetSqlJobStatusWithResponse(t.Context(), project.ID, id, func(_ context.Context, req *http.Request) error {
-		req.Header.Set("X-Auth-Token", string(k.Token))
-		return nil
-	})
+func TestMockTellsState(t *testing.T) {
+	m := announced(t)
+	for _, operation := range operations {
+		for _, kind := range operation.kinds {
+			t.Run(operation.name+" "+kind, func(t *testing.T) {
+				read := m.reader(t, operation.name, m.keys(t, operation.name, kind))
+				for state, final := range map[string]bool{operation.open: false, operation.cancelled: true, operation.ended: true} {
+					got, err := read(t.Context(), m.job(t, operation.name, state))
 
-	if err != nil || got.JSON200 == nil || got.JSON200.Status == nil || *got.JSON200.Status != "CANCELLED" {
-		t.Fatalf("it is told %v, %v", got, err)
+					if err != nil || got.State != state || got.Final != final || got.RequestID == "" {
+						t.Errorf("it is told %+v, %v, want %s, %t", got, err, state, final)
+					}
+				}
+			})
+		}
+	}
+}
+
+func TestMockKnowsNoSuchJob(t *testing.T) {
+	m := announced(t)
+	for _, operation := range operations {
+		t.Run(operation.name, func(t *testing.T) {
+			read := m.reader(t, operation.name, m.keys(t, operation.name, operation.kinds[0]))
+
+			_, err := read(t.Context(), "6d2146a0-c2d5-41bd-8ca0-000000000000")
+
+			want := "the service refused with 400 DLI.0002, request "
+			if strings.HasPrefix(operation.name, "tencent-ci/") {
+				want = "the service refused with 200, the service knows no such job, request "
+			}
+			if refused := refusal(t, err); refused.Error() != want+refused.RequestID || refused.RequestID == "" {
+				t.Errorf("it says %q, want %s…", err, want)
+			}
+		})
+	}
+}
+
+func TestStateDecidesAfterAnUnclearAnswerOfTheMock(t *testing.T) {
+	m := announced(t)
+	for _, operation := range operations {
+		t.Run(operation.name, func(t *testing.T) {
+			id := m.job(t, operation.name, operation.open)
+			k := m.keys(t, operation.name, operation.kinds[0])
+			cancel := m.canceller(t, operation.name, k)
+			lost := func(ctx context.Context, id string) (string, error) {
+				if _, err := cancel(ctx, id); err != nil {
+					return "", err
+				}
+				return "", &jobs.UnknownOutcomeError{Err: io.ErrUnexpectedEOF}
+			}
+
+			state, err := jobs.CancelAndWait(t.Context(), lost, m.reader(t, operation.name, k), id, time.Millisecond)
+
+			if err != nil || state.State != operation.cancelled || !state.Final {
+				t.Errorf("it ends as %+v, %v, want %s", state, err, operation.cancelled)
+			}
+		})
 	}
 }

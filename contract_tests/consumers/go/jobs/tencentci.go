@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"calloff.invalid/clients/tencentci"
+	"calloff.invalid/clients/tencentcistatus"
 	"calloff.invalid/consumer/qsign"
 )
 
@@ -33,10 +34,11 @@ type CIKey struct {
 	Token Secret
 }
 
-// CI cancels jobs of Tencent Cloud CI.
+// CI cancels jobs of Tencent Cloud CI, and reads their states.
 type CI struct {
 	endpoint Endpoint
 	client   *tencentci.Client
+	status   *tencentcistatus.Client
 }
 
 // CIAccepted says that the service took the request, not that the job is cancelled: read its state until it is
@@ -58,22 +60,32 @@ func NewCI(endpoint Endpoint, key CIKey) (*CI, error) {
 	if err := errors.Join(endpoint.check(), key.check()); err != nil {
 		return nil, err
 	}
-	sign := func(_ context.Context, req *http.Request) error {
-		lists := qsign.Lists{Headers: []string{"host"}, Parameters: []string{"cancel"}}
-		if key.Token != "" {
-			req.Header.Set(ciTokenHeader, string(key.Token))
-			lists.Headers = append(lists.Headers, ciTokenHeader)
-		}
-		now := time.Now()
-		start, end := now.Add(-clockTolerance), now.Add(signatureValidity)
-		return unsendable(qsign.Sign(req, key.SecretID, string(key.SecretKey), start, end, lists))
-	}
 	client, err := tencentci.NewClient(
-		endpoint.URL, tencentci.WithHTTPClient(newHTTPClient()), tencentci.WithRequestEditorFn(sign))
+		endpoint.URL, tencentci.WithHTTPClient(newHTTPClient()), tencentci.WithRequestEditorFn(key.sign))
 	if err != nil {
 		return nil, fmt.Errorf("making the client of CI: %w", err)
 	}
-	return &CI{endpoint: endpoint, client: client}, nil
+	status, err := tencentcistatus.NewClient(
+		endpoint.URL, tencentcistatus.WithHTTPClient(newHTTPClient()), tencentcistatus.WithRequestEditorFn(key.sign))
+	if err != nil {
+		return nil, fmt.Errorf("making the client of CI: %w", err)
+	}
+	return &CI{endpoint: endpoint, client: client, status: status}, nil
+}
+
+// sign is what a generated client calls with each request before it sends it.
+func (k CIKey) sign(_ context.Context, req *http.Request) error {
+	lists := qsign.Lists{Headers: []string{"host"}}
+	if req.URL.Query().Has("cancel") {
+		lists.Parameters = []string{"cancel"}
+	}
+	if k.Token != "" {
+		req.Header.Set(ciTokenHeader, string(k.Token))
+		lists.Headers = append(lists.Headers, ciTokenHeader)
+	}
+	now := time.Now()
+	start, end := now.Add(-clockTolerance), now.Add(signatureValidity)
+	return unsendable(qsign.Sign(req, k.SecretID, string(k.SecretKey), start, end, lists))
 }
 
 // CancelAIJob asks the service to cancel an AI job.
@@ -120,9 +132,13 @@ func ciAccepted(got *answer, err error) (*CIAccepted, error) {
 	if got.status == http.StatusOK {
 		return &CIAccepted{RequestID: requestID}, nil
 	}
-	refused := &RefusedError{Status: got.status, RequestID: requestID, CI: ciError(got.body)}
+	return nil, refusedByCI(got)
+}
+
+func refusedByCI(got *answer) error {
+	refused := &RefusedError{Status: got.status, RequestID: got.header.Get(ciRequestIDHeader), CI: ciError(got.body)}
 	if refused.CI != nil {
 		refused.Code = refused.CI.Code
 	}
-	return nil, judged(refused)
+	return judged(refused)
 }

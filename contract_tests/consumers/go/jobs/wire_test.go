@@ -410,6 +410,119 @@ func Test200OfCIWithABodyLeavesTheOutcomeUnknown(t *testing.T) {
 	}
 }
 
+// readers gives all five calls that read a state of one server, by operation.
+func readers(t *testing.T, endpoint jobs.Endpoint, credential jobs.DLICredential) map[string]jobs.Reader {
+	t.Helper()
+	project := jobs.Project{Endpoint: endpoint, ID: "p1"}
+	ci, errCI := jobs.NewCI(endpoint, ciKey)
+	otc, errOTC := jobs.NewOTCDLI(project, credential)
+	huaweiCloud, errHuaweiCloud := jobs.NewHuaweiCloudDLI(project, credential)
+	if err := errors.Join(errCI, errOTC, errHuaweiCloud); err != nil {
+		t.Fatal(err)
+	}
+	return map[string]jobs.Reader{
+		"tencent-ci/describeInventoryTriggerJob": ci.InventoryTriggerJob,
+		"tencent-ci/describeAiJob":               ci.AIJob,
+		"otc-dli/getBatchJobState":               otc.BatchJobState,
+		"otc-dli/getSqlJobStatus":                otc.SQLJobStatus,
+		"huaweicloud-dli/getSqlJobStatus":        huaweiCloud.SQLJobStatus,
+	}
+}
+
+func TestHostileIDIsNotReadEither(t *testing.T) {
+	endpoint := serve(t, func(_ http.ResponseWriter, req *http.Request) { t.Errorf("it sends %s %s", req.Method, req.URL) })
+	for operation, read := range readers(t, endpoint, dliToken) {
+		for _, id := range []string{"", "..", "a/b", "a?b"} {
+			if _, err := read(t.Context(), id); !errors.Is(failure(t, err), jobs.ErrInvalidArgument) {
+				t.Errorf("%s %q: %v", operation, id, err)
+			}
+		}
+	}
+}
+
+func TestStateThatIsNotToldIsToBeAskedForAgain(t *testing.T) {
+	other := serve(t, func(_ http.ResponseWriter, req *http.Request) { t.Errorf("it follows to %s", req.URL) })
+	const dli = `{"job_id":"another","id":"another","status":"FINISHED","state":"success"}`
+	const ci = "<Response><JobsDetail><JobId>another</JobId><State>Success</State></JobsDetail></Response>"
+	tests := map[string]http.HandlerFunc{
+		"no end of the body": func(w http.ResponseWriter, req *http.Request) {
+			_, _ = io.WriteString(w, "{")
+			_ = http.NewResponseController(w).Flush()
+			<-req.Context().Done()
+		},
+		"too long":            answering(http.StatusOK, strings.Repeat(" ", 2<<20)),
+		"a page":              answering(http.StatusOK, "<html></html>"),
+		"nothing":             answering(http.StatusOK, ""),
+		"another status":      answering(http.StatusAccepted, "{}"),
+		"a 504":               answering(http.StatusGatewayTimeout, ""),
+		"no state":            answering(http.StatusOK, "{}"),
+		"no state in XML":     answering(http.StatusOK, "<Response></Response>"),
+		"another job":         answering(http.StatusOK, dli),
+		"another job, in XML": answering(http.StatusOK, ci),
+	}
+	for name, handler := range tests {
+		endpoint := serve(t, handler)
+		if name == "no end of the body" {
+			endpoint.Timeout = 50 * time.Millisecond
+		}
+		for operation, read := range readers(t, endpoint, dliToken) {
+			_, err := read(t.Context(), sqlJob)
+			if !errors.As(failure(t, err), new(*jobs.UnreadStateError)) || strings.Contains(err.Error(), "cancel") {
+				t.Errorf("%s of %s: %v", name, operation, err)
+			}
+		}
+	}
+	endpoint := serve(t, func(w http.ResponseWriter, req *http.Request) { http.Redirect(w, req, other.URL, http.StatusFound) })
+	for operation, read := range readers(t, endpoint, dliToken) {
+		_, err := read(t.Context(), sqlJob)
+		if got := refusal(t, err); got.Status != http.StatusFound {
+			t.Errorf("%s: %v", operation, err)
+		}
+	}
+}
+
+func TestStateThatIsTold(t *testing.T) {
+	tests := []struct {
+		operation, body, state string
+		final                  bool
+	}{
+		{"otc-dli/getBatchJobState", `{"id":"` + strings.ToUpper(sqlJob) + `","state":"Success"}`, "success", true},
+		{"otc-dli/getBatchJobState", `{"state":"New"}`, "New", false},
+		{"huaweicloud-dli/getSqlJobStatus", `{"status":"FINISH"}`, "FINISH", false},
+		{"tencent-ci/describeAiJob", "<Response><JobsDetail><State>Cancel</State><Input><Key/></Input></JobsDetail></Response>", "Cancel", true},
+	}
+	for _, test := range tests {
+		got, err := readers(t, serve(t, answering(http.StatusOK, test.body)), dliToken)[test.operation](t.Context(), sqlJob)
+		if err != nil || got.State != test.state || got.Final != test.final {
+			t.Errorf("%s: %+v, %v", test.body, got, err)
+		}
+	}
+}
+
+func TestStateIsRefusedInsideA200(t *testing.T) {
+	for operation, body := range map[string]string{
+		"otc-dli/getSqlJobStatus":         `{"is_success":false,"status":"FINISHED"}`,
+		"huaweicloud-dli/getSqlJobStatus": `{"error_code":"DLI.0999","error_msg":"m","status":"FINISHED"}`,
+		"otc-dli/getBatchJobState":        `{"error_code":"DLI.0999","error_msg":"m","state":"dead"}`,
+		"tencent-ci/describeAiJob":        "<Response><NonExistJobIds>" + sqlJob + "</NonExistJobIds></Response>",
+	} {
+		_, err := readers(t, serve(t, answering(http.StatusOK, body)), dliToken)[operation](t.Context(), sqlJob)
+		if got := refusal(t, err); got.Status != http.StatusOK {
+			t.Errorf("%s: %v", operation, err)
+		}
+	}
+}
+
+func TestBodyOfARefusalThatCannotBeReadTakesNothingFromIt(t *testing.T) {
+	endpoint, _ := socket(t, "HTTP/1.1 403 Forbidden\r\nContent-Length: 20\r\n\r\n{")
+
+	refused := refusal(t, clients(t, endpoint, dliToken)["otc-dli/cancelSqlJob"](t.Context(), sqlJob))
+
+	if refused.Status != http.StatusForbidden || refused.Code != "" {
+		t.Errorf("it is refused with %+v", refused)
+	}
+}
+
 func TestErrorOfCI(t *testing.T) {
 	const declaration = `<?xml version="1.0" encoding="UTF-8"?>`
 	external := `<!DOCTYPE Error [<!ENTITY e SYSTEM "file:///etc/hostname">]>`
@@ -419,6 +532,7 @@ func TestErrorOfCI(t *testing.T) {
 		"with a document type":         {external + ciError, ""},
 		"with an external entity":      {external + strings.Replace(ciError, "a &amp; b", "&e;", 1), ""},
 		"with an unknown entity":       {strings.Replace(ciError, "a &amp; b", "&e;", 1), ""},
+		"without a trace id":           {strings.Replace(ciError, "<TraceId>t</TraceId>", "", 1), "a & b"},
 		"without a code":               {strings.Replace(ciError, "<Code>TemporaryRedirect</Code>", "", 1), ""},
 		"in another element":           {strings.ReplaceAll(ciError, "Error>", "Other>"), ""},
 		"that is cut":                  {ciError[:len(ciError)-3], ""},

@@ -10,6 +10,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -30,6 +31,14 @@ type Lists struct {
 type Stages struct {
 	HTTPString, HTTPStringSHA1, StringToSign, SignKey, Signature, Authorization string
 }
+
+// Format writes no stage: a key is among them, and a token where one is signed. Read the fields one by one.
+func (Stages) Format(state fmt.State, _ rune) {
+	_, _ = io.WriteString(state, "[stages of a signature]")
+}
+
+// MarshalText gives what Format writes.
+func (Stages) MarshalText() ([]byte, error) { return []byte("[stages of a signature]"), nil }
 
 var (
 	idForm  = regexp.MustCompile(`^[!-%'-~]+$`)

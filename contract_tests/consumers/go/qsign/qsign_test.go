@@ -1,6 +1,7 @@
 package qsign_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
@@ -75,5 +76,17 @@ func TestSignRefuses(t *testing.T) {
 				t.Fatal("it tells the key")
 			}
 		})
+	}
+}
+
+func TestStagesAreNotShown(t *testing.T) {
+	const word = "word-of-the-key"
+	stages := qsign.Stages{SignKey: word, Signature: word}
+	asJSON, err := json.Marshal(stages)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if shown := string(asJSON) + fmt.Sprintf("%v %+v %#v %s %x", stages, stages, stages, stages, stages); strings.Contains(shown, word) {
+		t.Error("a key is shown")
 	}
 }

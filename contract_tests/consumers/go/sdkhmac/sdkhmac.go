@@ -11,6 +11,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -32,6 +33,14 @@ type Stages struct {
 	CanonicalRequest, CanonicalRequestSHA256, StringToSign, Signature, Authorization string
 	SignKey                                                                          []byte
 }
+
+// Format writes no stage: a key is among them, and a token where one is signed. Read the fields one by one.
+func (Stages) Format(state fmt.State, _ rune) {
+	_, _ = io.WriteString(state, "[stages of a signature]")
+}
+
+// MarshalText gives what Format writes.
+func (Stages) MarshalText() ([]byte, error) { return []byte("[stages of a signature]"), nil }
 
 var (
 	idForm  = regexp.MustCompile(`^[!-+\--~]+$`)

@@ -2,6 +2,7 @@ package sdkhmac_test
 
 import (
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
@@ -83,5 +84,17 @@ func TestSignRefuses(t *testing.T) {
 				t.Fatal("it tells the key")
 			}
 		})
+	}
+}
+
+func TestStagesAreNotShown(t *testing.T) {
+	const word = "word-of-the-key"
+	stages := sdkhmac.Stages{SignKey: []byte(word), Signature: word}
+	asJSON, err := json.Marshal(stages)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if shown := string(asJSON) + fmt.Sprintf("%v %+v %#v %s %x", stages, stages, stages, stages, stages); strings.Contains(shown, word) {
+		t.Error("a key is shown")
 	}
 }
