@@ -1,29 +1,33 @@
-// Cancels jobs of Data Lake Insight, on Open Telekom Cloud and on Huawei Cloud.
+// Cancels jobs of Data Lake Insight, on Open Telekom Cloud and on Huawei Cloud, and reads their states.
 import * as huaweicloud from "calloff-clients/huaweicloud-dli";
+import * as huaweicloudStatus from "calloff-clients/huaweicloud-dli-status";
 import * as otc from "calloff-clients/otc-dli";
-import { dliError, isRecord, judged, RefusedError, UnknownOutcomeError } from "./errors.js";
+import * as otcStatus from "calloff-clients/otc-dli-status";
 import {
-  answer,
-  type Call,
-  checkedId,
-  checkedSecret,
-  connect,
-  type Connection,
-  targetOf,
-} from "./http.js";
+  dliError,
+  isRecord,
+  judged,
+  RefusedError,
+  UnknownOutcomeError,
+  UnreadStateError,
+  unread,
+} from "./errors.js";
+import { answer, type Call, checkedId, connect, type Connection, targetOf } from "./http.js";
 import { sdkDate, sdkHmacSign } from "./sdk-hmac-sha256.js";
+import { checkedWord, type Secret } from "./secret.js";
+import { BATCH_STATES, type JobState, SQL_STATES, type States } from "./state.js";
 
 export interface Project extends Connection {
   readonly projectId: string;
 }
 
 export type DliCredential =
-  | { readonly token: string }
+  | { readonly token: Secret }
   | {
       readonly accessKey: string;
-      readonly secretKey: string;
+      readonly secretKey: Secret;
       /** Of a temporary key. */
-      readonly securityToken?: string;
+      readonly securityToken?: Secret;
     };
 
 const PROJECT_ID = /^[0-9A-Za-z]{1,64}$/;
@@ -44,6 +48,17 @@ export function otcDli(project: Project, credential: DliCredential) {
       const job_id = checkedId("job id", SQL_JOB_ID, id);
       return accepted(otc.cancelSqlJob({ client, path: { project_id, job_id } }));
     },
+    /** It ends as `dead` whether it was cancelled or failed. */
+    batchJobState: async (id: string): Promise<JobState> => {
+      const batch_id = checkedId("batch id", BATCH_ID, id);
+      const path = { project_id, batch_id };
+      return batchState(id, otcStatus.getBatchJobState({ client, path }));
+    },
+    sqlJobStatus: async (id: string): Promise<JobState> => {
+      const job_id = checkedId("job id", SQL_JOB_ID, id);
+      const path = { project_id, job_id };
+      return sqlState(id, otcStatus.getSqlJobStatus({ client, path }));
+    },
   };
 }
 // #endregion
@@ -57,6 +72,11 @@ export function huaweiCloudDli(project: Project, credential: DliCredential) {
       const job_id = checkedId("job id", SQL_JOB_ID, id);
       return accepted(huaweicloud.cancelSqlJob({ client, path: { project_id, job_id } }));
     },
+    sqlJobStatus: async (id: string): Promise<JobState> => {
+      const job_id = checkedId("job id", SQL_JOB_ID, id);
+      const path = { project_id, job_id };
+      return sqlState(id, huaweicloudStatus.getSqlJobStatus({ client, path }));
+    },
   };
 }
 
@@ -65,7 +85,7 @@ function dli(
   credential: DliCredential,
   headers: Readonly<Record<string, string>> = {},
 ) {
-  for (const [name, value] of Object.entries(credential)) checkedSecret(name, value);
+  if ("accessKey" in credential) checkedWord("accessKey", credential.accessKey);
   const project_id = checkedId("project id", PROJECT_ID, project.projectId);
   return {
     client: connect(project, (request) => ({ ...headers, ...proof(request, credential) })),
@@ -74,10 +94,10 @@ function dli(
 }
 
 function proof(request: Request, credential: DliCredential): Record<string, string> {
-  if ("token" in credential) return { "X-Auth-Token": credential.token };
+  if ("token" in credential) return { "X-Auth-Token": credential.token.reveal() };
   const headers: Record<string, string> = { "X-Sdk-Date": sdkDate(new Date()) };
   if (credential.securityToken !== undefined)
-    headers["X-Security-Token"] = credential.securityToken;
+    headers["X-Security-Token"] = credential.securityToken.reveal();
   const signed = { Host: new URL(request.url).host, ...headers };
   const Authorization = sdkHmacSign(
     {
@@ -85,25 +105,77 @@ function proof(request: Request, credential: DliCredential): Record<string, stri
       target: targetOf(request),
       headers: Object.entries(signed),
     },
-    { ...credential, signedHeaders: Object.keys(signed) },
+    {
+      accessKey: credential.accessKey,
+      secretKey: credential.secretKey.reveal(),
+      signedHeaders: Object.keys(signed),
+    },
   );
   return { ...headers, Authorization };
 }
 
 // #region answer
 async function accepted(call: Call): Promise<otc.SqlCancelResult> {
-  const { status, headers, content } = await answer(call);
-  const requestId = headers.get("x-request-id") ?? "";
-  if (status !== 200) {
-    const body = dliError(content);
-    throw judged(status, body?.error_code ?? "", requestId, body);
-  }
-  const result: otc.SqlCancelResult = parsed(content);
-  // Anything but true is a failure inside a 200; an answer without the member says nothing either way.
+  const { result, requestId } = await answer200(call);
+  return succeeded(result, requestId);
+}
+
+/** Anything but true is a failure inside a 200; an answer without the member says nothing either way. */
+function succeeded(result: otc.SqlCancelResult, requestId: string): otc.SqlCancelResult {
   if (![undefined, true].includes(result.is_success)) {
-    throw new RefusedError(status, "", requestId, result);
+    throw new RefusedError(200, "", requestId, result, "is_success is not true");
   }
   return result;
+}
+
+async function answer200(call: Call) {
+  const { status, headers, content } = await answer(call);
+  const requestId = headers.get("x-request-id") ?? "";
+  if (status === 200) return { result: parsed(content), requestId };
+  const body = dliError(content);
+  throw judged(status, body?.error_code ?? "", requestId, body);
+}
+// #endregion
+
+// #region state
+async function sqlState(id: string, call: Call): Promise<JobState> {
+  const { result, requestId } = await read(call);
+  succeeded(result, requestId);
+  const { job_id, status }: otcStatus.SqlJobStatus = result;
+  return stateOf(id, job_id, status, SQL_STATES, requestId);
+}
+
+async function batchState(id: string, call: Call): Promise<JobState> {
+  const { result, requestId } = await read(call);
+  const { id: named, state }: otcStatus.BatchState = result;
+  // An example of the vendor has a capital, against the vendor's table.
+  const lower = String(state).toLowerCase();
+  const told = BATCH_STATES.has(lower) ? lower : state;
+  return stateOf(id, named, told, BATCH_STATES, requestId);
+}
+
+async function read(call: Call) {
+  const got = await answer200(call).catch((failure: unknown) => {
+    throw unread(failure);
+  });
+  const body = dliError(got.result);
+  if (body === undefined) return got;
+  throw new RefusedError(200, body.error_code, got.requestId, body, "an error inside a 200");
+}
+
+/** Takes a state for that of the job that was asked for, if the answer names no other. */
+function stateOf(
+  id: string,
+  named: unknown,
+  state: unknown,
+  states: States,
+  requestId: string,
+): JobState {
+  const same = typeof named === "string" && named.toLowerCase() === id.toLowerCase();
+  if ((named !== undefined && !same) || typeof state !== "string" || state === "") {
+    throw new UnreadStateError("a 200 without a state of this job");
+  }
+  return { state, final: states.get(state) ?? false, requestId };
 }
 // #endregion
 

@@ -3,13 +3,21 @@ import { XMLParser } from "fast-xml-parser";
 import type { CiError } from "calloff-clients/tencent-ci";
 import type { DliError, GatewayError, SqlCancelResult } from "calloff-clients/otc-dli";
 
+/** An error of the contract, of which the service may have left out all but the code. */
+type Partly<Body, Code extends keyof Body> = Pick<Body, Code> & Partial<Body>;
+
 /** What a service may tell in a body. */
-export type Told = CiError | DliError | GatewayError | SqlCancelResult;
+export type Told =
+  | Partly<CiError, "Code">
+  | Partly<DliError, "error_code">
+  | Partly<GatewayError, "error_code">
+  | SqlCancelResult;
 
 // #region errors
 /**
- * The service said no: by a 4xx, a redirect, or a failure inside a 200. `body` is what it told, where it keeps to the
- * contract.
+ * The service said no: by a 4xx, a redirect, or a failure inside a 200. The status decides, so a 4xx whose body cannot
+ * be read is one too. `body` is what it told, where it keeps to the contract; `reason` says what the refusal is where
+ * neither status nor code does.
  */
 export class RefusedError<Body = Told> extends Error {
   override readonly name = "RefusedError";
@@ -19,8 +27,9 @@ export class RefusedError<Body = Told> extends Error {
     readonly code: string,
     readonly requestId: string,
     readonly body: Body | undefined,
+    readonly reason = "",
   ) {
-    super(said("the service refused with", status, code));
+    super(said("the service refused with", status, code, requestId, reason));
   }
 }
 
@@ -46,14 +55,40 @@ export class UnclearAnswerError<Body = Told> extends UnknownOutcomeError {
     readonly requestId: string,
     readonly body: Body | undefined,
   ) {
-    super(said("the service answered with", status, code));
+    super(said("the service answered with", status, code, requestId));
   }
 }
 // #endregion
 
-/** Leaves out a code that would forge a line of a log. */
-function said(what: string, status: number, code: string): string {
-  return /^[!-~]{1,64}$/.test(code) ? `${what} ${status} ${code}` : `${what} ${status}`;
+/** The state of a job could not be read. Nothing was changed: ask again. `status` is 0 without an answer. */
+export class UnreadStateError extends Error {
+  override readonly name = "UnreadStateError";
+
+  constructor(
+    readonly reason: string,
+    readonly status = 0,
+    readonly requestId = "",
+  ) {
+    super(`the state of the job could not be read, ask again: ${reason}`);
+  }
+}
+
+/** Makes of what a cancel throws what reading throws. */
+export function unread(failure: unknown): unknown {
+  if (failure instanceof UnclearAnswerError) {
+    return new UnreadStateError(failure.reason, failure.status, failure.requestId);
+  }
+  return failure instanceof UnknownOutcomeError ? new UnreadStateError(failure.reason) : failure;
+}
+
+/** Leaves out words of the service that would forge a line of a log. */
+function said(what: string, status: number, code: string, requestId: string, reason = ""): string {
+  const word = /^[!-~]{1,64}$/;
+  return [
+    word.test(code) ? `${what} ${status} ${code}` : `${what} ${status}`,
+    ...(reason === "" ? [] : [reason]),
+    ...(word.test(requestId) ? [`request ${requestId}`] : []),
+  ].join(", ");
 }
 
 /** Tells a refusal from an answer that leaves the outcome unknown. */
@@ -73,16 +108,22 @@ export class InvalidArgumentError extends TypeError {
 }
 
 // #region xml
-/** Reads an XML error of CI. A document type is refused, so an answer defines no entities. */
-export function ciError(text: string): CiError | undefined {
+/** Reads an XML error of CI; one that tells no more than its code is one. */
+export function ciError(text: string): Partly<CiError, "Code"> | undefined {
+  const error = xmlElement(text, "Error");
+  return hasTexts(error, ["Code"], ["Message", "RequestId", "TraceId"]) ? error : undefined;
+}
+
+/** Reads the one element of an answer. A document type is refused, so an answer defines no entities. */
+export function xmlElement(text: string, name: string): Record<string, unknown> | undefined {
   // The parser does not mind an end that is not there.
-  if (text.includes("<!DOCTYPE") || !text.trimEnd().endsWith("</Error>")) return undefined;
+  if (text.includes("<!DOCTYPE") || !text.trimEnd().endsWith(`</${name}>`)) return undefined;
   try {
     // A reference by number, such as `&#39;`, is an HTML entity to this parser.
     const parser = new XMLParser({ parseTagValue: false, htmlEntities: true });
     const parsed: unknown = parser.parse(text);
-    const error = isRecord(parsed) ? parsed["Error"] : undefined;
-    return hasTexts(error, "Code", "Message", "RequestId", "TraceId") ? error : undefined;
+    const element = isRecord(parsed) ? parsed[name] : undefined;
+    return isRecord(element) ? element : undefined;
   } catch {
     return undefined;
   }
@@ -90,17 +131,24 @@ export function ciError(text: string): CiError | undefined {
 // #endregion
 
 /** Recognises an error of DLI, or of the gateway before it, which has a `request_id` as well. */
-export function dliError(value: unknown): DliError | GatewayError | undefined {
-  return hasTexts(value, "error_code", "error_msg") ? value : undefined;
+export function dliError(
+  value: unknown,
+): Partly<DliError, "error_code"> | Partly<GatewayError, "error_code"> | undefined {
+  return hasTexts(value, ["error_code"], ["error_msg", "request_id"]) ? value : undefined;
 }
 
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function hasTexts<Name extends string>(
+function hasTexts<Name extends string, Other extends string>(
   value: unknown,
-  ...names: Name[]
-): value is Record<Name, string> & Record<string, unknown> {
-  return isRecord(value) && names.every((name) => typeof value[name] === "string");
+  names: readonly Name[],
+  others: readonly Other[],
+): value is Record<Name, string> & Partial<Record<Other, string>> & Record<string, unknown> {
+  return (
+    isRecord(value) &&
+    names.every((name) => typeof value[name] === "string") &&
+    others.every((name) => ["string", "undefined"].includes(typeof value[name]))
+  );
 }

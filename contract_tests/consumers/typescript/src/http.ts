@@ -39,8 +39,8 @@ export function connect({ endpoint, timeout = 30_000 }: Connection, prove: Prove
   return client;
 }
 
-/** Ends the body of an answer, and the connection, once it is longer, unpacked, than an answer can be. */
-function bounded(response: Response): Response {
+/** Reads an answer, and ends the connection once it is longer, unpacked, than an answer can be. */
+async function bounded(response: Response): Promise<Response> {
   let room = MAX_ANSWER;
   const counted = new TransformStream<Uint8Array, Uint8Array>({
     transform(chunk, controller) {
@@ -49,9 +49,15 @@ function bounded(response: Response): Response {
       else controller.enqueue(chunk);
     },
   });
-  return response.body === null
-    ? response
-    : new Response(response.body.pipeThrough(counted), response);
+  if (response.body === null) return response;
+  try {
+    const body = await new Response(response.body.pipeThrough(counted)).arrayBuffer();
+    return new Response(body, response);
+  } catch (failure) {
+    if (response.ok) throw failure;
+    // The status says enough.
+    return new Response(null, response);
+  }
 }
 // #endregion
 
@@ -96,14 +102,6 @@ export function checkedId(what: string, pattern: RegExp, value: string): string 
   return value;
 }
 // #endregion
-
-/** Refuses what no header can carry, before `fetch` does, which would quote it. */
-export function checkedSecret(what: string, value: string): string {
-  if (!/^[!-~]+$/.test(value)) {
-    throw new InvalidArgumentError(`${what} must be printable ASCII without blanks, and not empty`);
-  }
-  return value;
-}
 
 /** Path and query, as on the wire. */
 export function targetOf(request: Request): string {

@@ -1,22 +1,34 @@
-// Cancels jobs of Tencent Cloud CI.
-import { cancelAiJob, cancelInventoryTriggerJob, type CiError } from "calloff-clients/tencent-ci";
-import { ciError, judged, UnknownOutcomeError } from "./errors.js";
+// Cancels jobs of Tencent Cloud CI, and reads their states.
+import { cancelAiJob, cancelInventoryTriggerJob } from "calloff-clients/tencent-ci";
+import { describeAiJob, describeInventoryTriggerJob } from "calloff-clients/tencent-ci-status";
+import {
+  ciError,
+  isRecord,
+  judged,
+  RefusedError,
+  UnknownOutcomeError,
+  UnreadStateError,
+  unread,
+  xmlElement,
+} from "./errors.js";
 import {
   answer,
+  type Answer,
   type Call,
   checkedId,
-  checkedSecret,
   connect,
   type Connection,
   targetOf,
 } from "./http.js";
 import { qSign } from "./q-sign.js";
+import { checkedWord, type Secret } from "./secret.js";
+import { CI_STATES, type JobState } from "./state.js";
 
 export interface CiKey {
   readonly secretId: string;
-  readonly secretKey: string;
+  readonly secretKey: Secret;
   /** Of a temporary key. */
-  readonly token?: string;
+  readonly token?: Secret;
 }
 
 /** Accepted, not cancelled: read the state of the job until it is `Cancel`. */
@@ -36,12 +48,11 @@ export function ciEndpoint(bucket: string, region: string): string {
 }
 
 export function tencentCi(connection: Connection, key: CiKey) {
-  checkedSecret("secretId", key.secretId);
-  checkedSecret("secretKey", key.secretKey);
-  if (key.token !== undefined) checkedSecret("token", key.token);
+  checkedWord("secretId", key.secretId);
   const client = connect(connection, (request) => {
     const now = Math.floor(Date.now() / 1000);
-    const headers = { host: new URL(request.url).host, ...tokenOf(key) };
+    const { host, searchParams } = new URL(request.url);
+    const headers = { host, ...tokenOf(key) };
     const Authorization = qSign(
       {
         method: request.method,
@@ -49,36 +60,61 @@ export function tencentCi(connection: Connection, key: CiKey) {
         headers: Object.entries(headers),
       },
       {
-        ...key,
+        secretId: key.secretId,
+        secretKey: key.secretKey.reveal(),
         start: now - 60,
         end: now + SIGNATURE_SECONDS,
-        lists: { headers: Object.keys(headers), parameters: ["cancel"] },
+        lists: { headers: Object.keys(headers), parameters: [...searchParams.keys()] },
       },
     );
     return { ...tokenOf(key), Authorization };
   });
   // No `url` here: the generated functions would let it replace their own.
-  const call = (id: string) =>
-    ({
-      client,
-      path: { jobId: checkedId("job id", JOB_ID, id) },
-      query: { cancel: "" },
-    }) as const;
+  const job = (id: string) => ({ client, path: { jobId: checkedId("job id", JOB_ID, id) } });
+  const cancel = (id: string) => ({ ...job(id), query: { cancel: "" } }) as const;
   return {
-    cancelAiJob: async (id: string) => accepted(cancelAiJob(call(id))),
-    cancelInventoryTriggerJob: async (id: string) => accepted(cancelInventoryTriggerJob(call(id))),
+    cancelAiJob: async (id: string) => accepted(cancelAiJob(cancel(id))),
+    cancelInventoryTriggerJob: async (id: string) =>
+      accepted(cancelInventoryTriggerJob(cancel(id))),
+    aiJob: async (id: string) => stateOf(id, describeAiJob(job(id))),
+    inventoryTriggerJob: async (id: string) => stateOf(id, describeInventoryTriggerJob(job(id))),
   };
 }
 
-const tokenOf = ({ token }: CiKey) => (token === undefined ? {} : { "x-ci-security-token": token });
+const tokenOf = ({ token }: CiKey) =>
+  token === undefined ? {} : { "x-ci-security-token": token.reveal() };
 
 async function accepted(call: Call): Promise<CiAccepted> {
-  const { status, headers, content } = await answer(call);
-  const requestId = headers.get(REQUEST_ID) ?? "";
-  if (status === 200 && content === "") return { requestId };
+  const { content, requestId } = await answer200(call);
+  if (content === "") return { requestId };
   // An error, or the page of somebody in between.
-  if (status === 200)
-    throw new UnknownOutcomeError("a 200 with a body, which the document has not");
-  const body = typeof content === "string" ? ciError(content) : undefined;
-  throw judged<CiError>(status, body?.Code ?? "", requestId, body);
+  throw new UnknownOutcomeError("a 200 with a body, which the document has not");
+}
+
+async function answer200(call: Call): Promise<Answer & { readonly requestId: string }> {
+  const got = await answer(call);
+  const requestId = got.headers.get(REQUEST_ID) ?? "";
+  if (got.status === 200) return { ...got, requestId };
+  const body = typeof got.content === "string" ? ciError(got.content) : undefined;
+  throw judged(got.status, body?.Code ?? "", requestId, body);
+}
+
+/** Reads a state; that it knows no such job CI says in a 200 too. The generated types cannot read the XML. */
+async function stateOf(id: string, call: Call): Promise<JobState> {
+  try {
+    const { status, content, requestId } = await answer200(call);
+    const told = typeof content === "string" ? xmlElement(content, "Response") : undefined;
+    if (told?.["NonExistJobIds"] === id) {
+      const reason = "the service knows no such job";
+      throw new RefusedError(status, "", requestId, undefined, reason);
+    }
+    const job = told?.["JobsDetail"];
+    const state = isRecord(job) && (job["JobId"] ?? id) === id ? job["State"] : undefined;
+    if (typeof state === "string" && state !== "") {
+      return { state, final: CI_STATES.get(state) ?? false, requestId };
+    }
+  } catch (failure) {
+    throw unread(failure);
+  }
+  throw new UnreadStateError("a 200 without a state of this job");
 }

@@ -1,10 +1,10 @@
 // All five cancels on a running mock: accepted, and refused with the vendor's error.
 import assert from "node:assert/strict";
 import { suite, test } from "node:test";
-import { createClient, createConfig } from "calloff-clients/client";
-import { getSqlJobStatus } from "calloff-clients/otc-dli-status";
 import { huaweiCloudDli, otcDli, type DliCredential } from "../src/dli.js";
-import { RefusedError } from "../src/errors.js";
+import { RefusedError, UnknownOutcomeError } from "../src/errors.js";
+import { Secret } from "../src/secret.js";
+import { cancelAndWait } from "../src/state.js";
 import { tencentCi, type CiKey } from "../src/tencent-ci.js";
 import { apis, createJob, credentials, sent, stateOf } from "./mock.js";
 
@@ -17,19 +17,23 @@ async function ciKey(kind = "good"): Promise<CiKey> {
   const keys = await credentials("tencent-ci", kind);
   const key = {
     secretId: need(keys.secret_id),
-    secretKey: need(keys.secret_key),
+    secretKey: new Secret(need(keys.secret_key)),
   };
-  return keys.security_token === undefined ? key : { ...key, token: keys.security_token };
+  return keys.security_token === undefined
+    ? key
+    : { ...key, token: new Secret(keys.security_token) };
 }
 
 async function dliCredential(api: string, kind: string): Promise<DliCredential> {
   const keys = await credentials(api, kind);
-  if (keys.token !== undefined) return { token: keys.token };
+  if (keys.token !== undefined) return { token: new Secret(keys.token) };
   const key = {
     accessKey: need(keys.access_key),
-    secretKey: need(keys.secret_key),
+    secretKey: new Secret(need(keys.secret_key)),
   };
-  return keys.security_token === undefined ? key : { ...key, securityToken: keys.security_token };
+  return keys.security_token === undefined
+    ? key
+    : { ...key, securityToken: new Secret(keys.security_token) };
 }
 
 const ci = (key: CiKey) => tencentCi({ endpoint: apis["tencent-ci"].base_url }, key);
@@ -89,7 +93,7 @@ suite("tencent-ci", () => {
 
   test("another key is refused", async () => {
     const job = await createJob("tencent-ci/cancelAiJob", "Submitted");
-    const key = { ...(await ciKey()), secretKey: "another" }; // pragma: allowlist secret
+    const key = { ...(await ciKey()), secretKey: new Secret("another") }; // pragma: allowlist secret
 
     const refused = await refusal(ci(key).cancelAiJob(job));
 
@@ -175,20 +179,82 @@ for (const { operation, open, ended, finished, client, name } of DLI) {
   });
 }
 
-test("the generated client reads a state", async () => {
-  const credential = await dliCredential("otc-dli", "token");
-  const job = await createJob("otc-dli/cancelSqlJob", "RUNNING");
-  await otc(credential).cancelSqlJob(job);
-  const client = createClient(
-    createConfig({ baseUrl: apis["otc-dli"].base_url, redirect: "error" }),
-  );
-  assert.ok("token" in credential);
+const UNKNOWN = "6d2146a0-c2d5-41bd-8ca0-000000000000";
+const ciClient = async (kind = "good") => ci(await ciKey(kind));
+const otcClient = async (kind = "token") => otc(await dliCredential("otc-dli", kind));
+const huaweicloudClient = async (kind = "token") =>
+  huaweicloud(await dliCredential("huaweicloud-dli", kind));
 
-  const { data } = await getSqlJobStatus({
-    client,
-    auth: credential.token,
-    path: { project_id: need(apis["otc-dli"].project_id), job_id: job },
+const KINDS = [
+  {
+    operation: "tencent-ci/cancelInventoryTriggerJob",
+    states: { Submitted: false, Cancel: true, Success: true },
+    cancel: async () => (await ciClient()).cancelInventoryTriggerJob,
+    read: async (kind?: string) => (await ciClient(kind)).inventoryTriggerJob,
+  },
+  {
+    operation: "tencent-ci/cancelAiJob",
+    states: { Submitted: false, Cancel: true, Failed: true },
+    cancel: async () => (await ciClient()).cancelAiJob,
+    read: async (kind?: string) => (await ciClient(kind)).aiJob,
+  },
+  {
+    operation: "otc-dli/cancelBatchJob",
+    states: { running: false, dead: true, success: true },
+    cancel: async () => (await otcClient()).cancelBatchJob,
+    read: async (kind?: string) => (await otcClient(kind)).batchJobState,
+  },
+  {
+    operation: "otc-dli/cancelSqlJob",
+    states: { RUNNING: false, CANCELLED: true, FINISHED: true },
+    cancel: async () => (await otcClient()).cancelSqlJob,
+    read: async (kind?: string) => (await otcClient(kind)).sqlJobStatus,
+  },
+  {
+    operation: "huaweicloud-dli/cancelSqlJob",
+    states: { RUNNING: false, CANCELLED: true, FINISHED: true },
+    cancel: async () => (await huaweicloudClient()).cancelSqlJob,
+    read: async (kind?: string) => (await huaweicloudClient(kind)).sqlJobStatus,
+  },
+];
+
+for (const { operation, states, cancel, read } of KINDS) {
+  const [open = "", cancelled] = Object.keys(states);
+
+  suite(`the state of ${operation}`, () => {
+    for (const kind of ["good", "temporary"]) {
+      test(`is read with a ${kind} key`, async () => {
+        const reader = await read(kind);
+        for (const [state, final] of Object.entries(states)) {
+          const told = await reader(await createJob(operation, state));
+
+          assert.deepEqual([told.state, told.final], [state, final]);
+          assert.notEqual(told.requestId, "");
+        }
+      });
+    }
+
+    test("of an unknown job is refused", async () => {
+      const { status, message, requestId } = await refusal((await read())(UNKNOWN));
+
+      const ofCi = operation.startsWith("tencent-ci/");
+      assert.equal(status, ofCi ? 200 : 400);
+      const what = ofCi ? "200, the service knows no such job" : "400 DLI.0002";
+      assert.equal(message, `the service refused with ${what}, request ${requestId}`);
+    });
+
+    test("decides after an unclear answer", async () => {
+      const job = await createJob(operation, open);
+      const sent = await cancel();
+      const lost = async (id: string) => {
+        await sent(id);
+        throw new UnknownOutcomeError("the connection failed");
+      };
+      const signal = new AbortController().signal;
+
+      const ended = await cancelAndWait(lost, await read(), job, { signal, pause: 1 });
+
+      assert.deepEqual([ended.state, ended.final], [cancelled, true]);
+    });
   });
-
-  assert.equal(data?.status, "CANCELLED");
-});
+}

@@ -12,11 +12,13 @@ import {
   RefusedError,
   UnclearAnswerError,
   UnknownOutcomeError,
+  UnreadStateError,
 } from "../src/errors.js";
+import { Secret } from "../src/secret.js";
 import { ciEndpoint, tencentCi } from "../src/tencent-ci.js";
 
-const KEY = { secretId: "word-of-the-id", secretKey: "word-of-the-key" }; // pragma: allowlist secret
-const TOKEN = { token: "word-of-the-token" };
+const KEY = { secretId: "word-of-the-id", secretKey: new Secret("word-of-the-key") };
+const TOKEN = { token: new Secret("word-of-the-token") };
 const JOB = "6d2146a0-c2d5-41bd-8ca0-ca9694ada992";
 const CI_ERROR =
   "<Error><Code>TemporaryRedirect</Code><Message>a &amp; b</Message>" +
@@ -64,6 +66,11 @@ suite("an id", () => {
         otcDli(project, TOKEN).cancelBatchJob(id),
         otcDli(project, TOKEN).cancelSqlJob(id),
         huaweiCloudDli(project, TOKEN).cancelSqlJob(id),
+        ci.aiJob(id),
+        ci.inventoryTriggerJob(id),
+        otcDli(project, TOKEN).batchJobState(id),
+        otcDli(project, TOKEN).sqlJobStatus(id),
+        huaweiCloudDli(project, TOKEN).sqlJobStatus(id),
       ];
 
       for (const call of calls) assert.ok((await failure(call)) instanceof InvalidArgumentError);
@@ -98,19 +105,26 @@ test("an endpoint is no more than scheme, host and port", () => {
 suite("a credential", () => {
   for (const token of ["word-of-the-token\n", " word-of-the-token", ""]) {
     test(`${JSON.stringify(token)} is refused without being quoted`, () => {
-      const project = { endpoint: "http://127.0.0.1:9", projectId: "p1" };
       assert.throws(
-        () => otcDli(project, { token }),
-        (error: Error) =>
-          error instanceof InvalidArgumentError && !error.message.includes("word-of-the-token"),
-      );
-      assert.throws(
-        () => tencentCi(project, { ...KEY, secretKey: token }),
+        () => new Secret(token),
         (error: Error) =>
           error instanceof InvalidArgumentError && !error.message.includes("word-of-the-token"),
       );
     });
   }
+
+  test("whose id no header can carry is refused", () => {
+    const project = { endpoint: "http://127.0.0.1:9", projectId: "p1" };
+    const secretKey = new Secret("word-of-the-key");
+    assert.throws(() => tencentCi(project, { secretId: "a\n", secretKey }), InvalidArgumentError);
+    assert.throws(() => otcDli(project, { accessKey: "a\n", secretKey }), InvalidArgumentError);
+  });
+
+  test("is not shown", () => {
+    const options = { depth: 10, showHidden: true, getters: true };
+    const shown = inspect([KEY, TOKEN], options) + JSON.stringify([KEY, TOKEN]);
+    assert.ok(!shown.includes("word-of-the-key") && !shown.includes("word-of-the-token"), shown);
+  });
 
   test("is not shown by a client", () => {
     const project = { endpoint: "http://127.0.0.1:9", projectId: "p1" };
@@ -233,7 +247,7 @@ suite("an answer", () => {
     });
   }
 
-  for (const status of [200, 400]) {
+  for (const status of [200, 400, 503]) {
     test(`with ${status} is not read to an end that does not come`, async (context) => {
       const { endpoint } = await serve(context, (_, response) => {
         response.writeHead(status);
@@ -244,10 +258,15 @@ suite("an answer", () => {
         more();
       });
 
-      const unknown = await failure(otcDli({ endpoint, projectId: "p1" }, TOKEN).cancelSqlJob(JOB));
+      const error = await failure(otcDli({ endpoint, projectId: "p1" }, TOKEN).cancelSqlJob(JOB));
 
-      assert.ok(unknown instanceof UnknownOutcomeError);
-      assert.equal(unknown.reason, "the answer is too long");
+      if (status === 200) {
+        assert.ok(error instanceof UnknownOutcomeError);
+        assert.equal(error.reason, "the answer is too long");
+      } else {
+        assert.ok(error instanceof (status === 400 ? RefusedError : UnclearAnswerError));
+        assert.deepEqual([error.status, error.body], [status, undefined]);
+      }
     });
   }
 
@@ -297,7 +316,7 @@ test("a request to Huawei Cloud has the type of content that it demands", async 
   const project = { endpoint, projectId: "p1" };
 
   await huaweiCloudDli(project, TOKEN).cancelSqlJob(JOB);
-  const key = { accessKey: "an-id", secretKey: "word-of-the-key" }; // pragma: allowlist secret
+  const key = { accessKey: "an-id", secretKey: new Secret("word-of-the-key") };
   await huaweiCloudDli(project, key).cancelSqlJob(JOB);
 
   assert.deepEqual(types, ["application/json", "application/json"]);
@@ -307,6 +326,10 @@ suite("an XML error", () => {
   test("is read with the entities of XML", () => {
     assert.equal(ciError(CI_ERROR)?.Message, "a & b");
     assert.equal(ciError(CI_ERROR.replace("a &amp; b", "&#39;&#x41;"))?.Message, "'A");
+  });
+
+  test("that has no more than its code is read", () => {
+    assert.equal(ciError("<Error><Code>AccessDenied</Code></Error>")?.Code, "AccessDenied");
   });
 
   test("that is cut is not read", () => {
@@ -320,5 +343,97 @@ suite("an XML error", () => {
 
   test("has members that nobody knows", () => {
     assert.equal(ciError(CI_ERROR.replace("</Error>", "<New>1</New></Error>"))?.["New"], "1");
+  });
+});
+
+/** Calls that read a state, of one server. */
+const readers = (endpoint: string, timeout?: number) => {
+  const project = { endpoint, projectId: "p1", ...(timeout !== undefined && { timeout }) };
+  return {
+    aiJob: tencentCi(project, KEY).aiJob,
+    inventoryTriggerJob: tencentCi(project, KEY).inventoryTriggerJob,
+    batchJobState: otcDli(project, TOKEN).batchJobState,
+    sqlJobStatus: otcDli(project, TOKEN).sqlJobStatus,
+    ofHuaweiCloud: huaweiCloudDli(project, TOKEN).sqlJobStatus,
+  };
+};
+
+suite("a state", () => {
+  for (const [name, status, body] of [
+    ["of a server that is out of order", 504, ""],
+    ["of another status", 202, "{}"],
+    ["that is a page", 200, "<html></html>"],
+    ["that is nothing", 200, ""],
+    ["that is too long", 200, " ".repeat(2 << 20)],
+    ["that is not told", 200, "{}"],
+    ["that is not told in XML", 200, "<Response><RequestId>r</RequestId></Response>"],
+    ["of another job", 200, '{"job_id":"b","id":"b","status":"FINISHED","state":"dead"}'],
+    [
+      "of another job in XML",
+      200,
+      "<Response><JobsDetail><JobId>b</JobId><State>Cancel</State></JobsDetail></Response>",
+    ],
+  ] as const) {
+    test(`${name} is to be asked for again`, async (context) => {
+      const { endpoint } = await serve(context, (_, response) =>
+        response.writeHead(status).end(body),
+      );
+
+      for (const read of Object.values(readers(endpoint))) {
+        const error = await failure(read(JOB));
+        assert.ok(error instanceof UnreadStateError, String(error));
+        assert.ok(!inspect(error).includes("the cancel"));
+      }
+    });
+  }
+
+  test("that does not come in time is to be asked for again", async (context) => {
+    const { endpoint } = await serve(context, (_, response) => response.writeHead(200).write("{"));
+
+    for (const read of Object.values(readers(endpoint, 50))) {
+      const error = await failure(read(JOB));
+      assert.ok(error instanceof UnreadStateError && error.reason === "no answer in time");
+    }
+  });
+
+  for (const [body, state, final] of [
+    [`{"id":"${JOB.toUpperCase()}","state":"Success"}`, "success", true],
+    ['{"state":"New"}', "New", false],
+    ['{"state":"constructor"}', "constructor", false],
+  ] as const) {
+    test(`${body} is read`, async (context) => {
+      const { endpoint } = await serve(context, (_, response) => response.end(body));
+
+      const told = await readers(endpoint).batchJobState(JOB);
+
+      assert.deepEqual([told.state, told.final], [state, final]);
+    });
+  }
+
+  for (const [name, body] of [
+    ["sqlJobStatus", '{"is_success":false,"status":"FINISHED"}'],
+    ["ofHuaweiCloud", '{"error_code":"DLI.0999","error_msg":"m","status":"FINISHED"}'],
+    ["batchJobState", '{"error_code":"DLI.0999","error_msg":"m","state":"dead"}'],
+    ["aiJob", `<Response><NonExistJobIds>${JOB}</NonExistJobIds></Response>`],
+  ] as const) {
+    test(`${name} is refused inside a 200`, async (context) => {
+      const { endpoint } = await serve(context, (_, response) => response.end(body));
+
+      const refused = await failure(readers(endpoint)[name](JOB));
+
+      assert.ok(refused instanceof RefusedError && refused.status === 200);
+    });
+  }
+
+  test("is not asked of the host that a redirect names", async (context) => {
+    const other = await serve(context, (_, response) => response.end());
+    const { endpoint } = await serve(context, (_, response) =>
+      response.writeHead(302, { location: other.endpoint }).end(),
+    );
+
+    for (const read of Object.values(readers(endpoint))) {
+      assert.ok((await failure(read(JOB))) instanceof RefusedError);
+    }
+    assert.deepEqual(other.seen, []);
   });
 });
