@@ -69,12 +69,12 @@ def last_releases(checkout: Path) -> list[str]:
         set(_git(checkout, "tag", which, "HEAD").split()) for which in ("--merged", "--points-at")
     )
     tags = sorted(filter(RELEASE.fullmatch, merged), key=lambda tag: _numbers(tag[1:]), reverse=True)
+    release = _dated(_git(checkout, "show", "HEAD:CHANGELOG.md"))
     shallow = _git(checkout, "rev-parse", "--is-shallow-repository").strip() == "true"
-    if shallow and here.issuperset(tags):
+    if shallow and here.issuperset(tags) and (tags or release):
         raise CannotCompareError("this clone is shallow; fetch the whole history and its tags")
     if tags:
         return tags[: 2 if tags[0] in here else 1]
-    release = _dated(_git(checkout, "show", "HEAD:CHANGELOG.md"))
     if release and not _is_release(checkout, release):
         raise CannotCompareError(
             f"CHANGELOG.md knows release {release}, but there is no tag v{release}; fetch the tags"

@@ -109,13 +109,22 @@ def test_a_release_without_its_tag_is_an_error(checkout: Path) -> None:
 
 
 @pytest.mark.parametrize("tag", ["other", "v1.0.0"])
-def test_a_shallow_clone_is_an_error(checkout: Path, tmp_path: Path, tag: str) -> None:
-    commit(checkout, "Two")
+def test_a_shallow_clone_is_an_error_once_there_was_a_release(
+    checkout: Path, tmp_path: Path, tag: str
+) -> None:
+    commit(checkout, "Two", **{"CHANGELOG.md": DATED})
     git(checkout, "tag", tag)
     git(tmp_path, "clone", "--quiet", "--depth=1", checkout.as_uri(), "shallow")
 
     with pytest.raises(gate.CannotCompareError, match="this clone is shallow"):
         gate.last_releases(tmp_path / "shallow")
+
+
+def test_a_shallow_clone_will_do_before_the_first_release(checkout: Path, tmp_path: Path) -> None:
+    commit(checkout, "Two")
+    git(tmp_path, "clone", "--quiet", "--depth=1", checkout.as_uri(), "shallow")
+
+    assert gate.last_releases(tmp_path / "shallow") == []
 
 
 def test_the_documents_of_a_release_are_those_of_its_tag(checkout: Path, tmp_path: Path) -> None:
