@@ -18,8 +18,9 @@ from typing import Any
 import yaml
 from contract import bruno, postman
 from contract.archive import packed, with_sums
-from contract.calls import APIS
+from contract.calls import APIS, LinkError
 from contract.openapi30 import DerivationError, derive
+from contract.references import broken
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV30SpecValidator, OpenAPIV31SpecValidator
 
@@ -73,7 +74,7 @@ def main(arguments: list[str] | None = None) -> int:
     version = release()
     try:
         files = with_sums(contents(SPEC, version))
-    except (BundleError, DerivationError) as error:
+    except (BundleError, DerivationError, LinkError) as error:
         print(f"bundle: {error}", file=sys.stderr)
         return 1
     target, name = Path(given[0]), f"calloff-contract-{version}"
@@ -100,20 +101,24 @@ def contents(spec: Path, version: str) -> dict[str, bytes]:
         version: version of the package.
 
     Raises:
-        BundleError: a document is no valid OpenAPI, or data breaks its schema.
+        BundleError: a file is no YAML, a reference leads nowhere, a document is no valid OpenAPI, data breaks its
+            schema, an id stands twice, or a default is no choice.
         DerivationError: a document has no form in OpenAPI 3.0.
+        LinkError: a link does not give what the operation that it leads to asks for.
     """
     files = {"LICENSE": (ROOT / "LICENSE").read_bytes(), "README.md": WELCOME.read_bytes()}
     files[PAGE] = (spec / "README.md").read_bytes()
     files |= {path: (spec / path).read_bytes() for path in COPIED}
+    for fault in broken(_documents(spec)):
+        raise BundleError(fault)
     files |= {f"{name}.json": _json(_yaml(spec / f"{name}.yaml")) for name in CATALOGUES}
     documents = {}
-    for path in sorted(spec.glob(f"*{SUFFIX}")):
-        name = path.name.removesuffix(SUFFIX)
-        forms = document_forms(name, path)
+    for file, document in _documents(spec).items():
+        name = file.removesuffix(SUFFIX)
+        forms = document_forms(name, spec / file)
         places = {form: f"openapi-{form[:3]}/{name}.openapi.{form[4:]}" for form in forms}
         files |= {places[form]: content for form, content in forms.items()}
-        info = _yaml(path)["info"]
+        info = document["info"]
         documents[name] = {"title": info["title"], "version": info["version"], "files": places}
     files |= collections(spec)
     files["contract.json"] = _json(
@@ -121,6 +126,8 @@ def contents(spec: Path, version: str) -> dict[str, bytes]:
     )
     for data, schema in SCHEMAS.items():
         _hold(data, json.loads(files[data]), json.loads(files[schema]))
+    for name in CATALOGUES:
+        _hold_rows(f"{name}.json", json.loads(files[f"{name}.json"])[name.replace("-", "_")])
     return files
 
 
@@ -144,11 +151,16 @@ def document_forms(name: str, path: Path) -> dict[str, bytes]:
 def collections(spec: Path) -> dict[str, bytes]:
     """Write the collections for Postman and Bruno of the three APIs, from their documents."""
     files: dict[str, bytes] = {}
+    documents = _documents(spec)
     for api in APIS:
-        document = _yaml(spec / f"{api}{SUFFIX}")
-        files |= {f"postman/{path}": content for path, content in postman.collection(api, document).items()}
-        files |= {f"bruno/{api}/{path}": content for path, content in bruno.collection(api, document).items()}
+        given = (api, documents[f"{api}{SUFFIX}"], documents)
+        files |= {f"postman/{path}": content for path, content in postman.collection(*given).items()}
+        files |= {f"bruno/{api}/{path}": content for path, content in bruno.collection(*given).items()}
     return {f"collections/{path}": content for path, content in files.items()}
+
+
+def _documents(spec: Path) -> dict[str, Any]:
+    return {path.name: _yaml(path) for path in sorted(spec.glob(f"*{SUFFIX}"))}
 
 
 def _linked(node: Any) -> Any:
@@ -162,7 +174,11 @@ def _linked(node: Any) -> Any:
 
 
 def _yaml(path: Path) -> Any:
-    return yaml.load(path.read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - safe
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        return yaml.load(path.read_bytes(), Loader=loader)  # noqa: S506 - safe
+    except yaml.YAMLError as error:
+        raise BundleError(f"{path.name}: no YAML: {error}") from error
 
 
 def _json(data: object) -> bytes:
@@ -172,6 +188,18 @@ def _json(data: object) -> bytes:
 def _hold(path: str, data: object, schema: Mapping[str, Any]) -> None:
     for error in Draft202012Validator(schema).iter_errors(data):
         raise BundleError(f"{path}: {error.json_path}: {error.message}")
+
+
+def _hold_rows(path: str, rows: list[dict[str, Any]]) -> None:
+    """Hold rows against what a schema cannot say: an id stands once, a default is one of the choices."""
+    seen = set()
+    for row in rows:
+        if row["id"] in seen:
+            raise BundleError(f"{path}: the id {row['id']} stands twice")
+        seen.add(row["id"])
+        if "default" in row and row["default"] not in row["choices"]:
+            expected = ", ".join(row["choices"])
+            raise BundleError(f"{path}: {row['id']}: the default {row['default']} is none of {expected}")
 
 
 if __name__ == "__main__":

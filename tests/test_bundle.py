@@ -203,8 +203,57 @@ def test_an_old_bundle_leaves_nothing_behind(tmp_path: Path) -> None:
         ("signing/q-sign.json", '"verdict": "valid"', '"verdict": "fine"', r"signing/q-sign.json: "),
         ("otc-dli.openapi.yaml", "  version: 1.0.0", "  edition: 1.0.0", r"otc-dli, OpenAPI 3\.1\.1: "),
         ("otc-dli.openapi.yaml", "  version: 1.0.0", "  version: 1.x", r"contract.json: \$\.documents"),
+        (
+            "otc-dli.openapi.yaml",
+            "'#/components/responses/NotFound'",
+            "'#/components/responses/NoFound'",
+            r"otc-dli.openapi.yaml: #/paths/.*/delete/responses/404: \$ref leads nowhere: .*NoFound$",
+        ),
+        (
+            "otc-dli.openapi.yaml",
+            "otc-dli-status.openapi.yaml#/",
+            "otc-dli-state.openapi.yaml#/",
+            r"/links/readState: operationRef leads nowhere: otc-dli-state\.openapi\.yaml#/",
+        ),
+        (
+            "otc-dli.openapi.yaml",
+            "batch_id%7D~1state/get",
+            "batch_id%7D~1status/get",
+            r"/links/readState: operationRef leads nowhere: ",
+        ),
+        (
+            "silent-points.yaml",
+            "default: refused",
+            "default: refusal",
+            r"silent-points.json: ci-second-cancel: the default refusal is none of refused, accepted",
+        ),
+        (
+            "silent-points.yaml",
+            "id: ci-second-cancel",
+            "id: ci-unknown-job",
+            r"silent-points.json: the id ci-unknown-job stands twice",
+        ),
+        (
+            "requirements.yaml",
+            "id: malformed-id-refused",
+            "id: id-matched-whole",
+            r"requirements.json: the id id-matched-whole stands twice",
+        ),
+        ("requirements.yaml", "version: 1", "version: [1", r"requirements.yaml: no YAML: "),
     ],
-    ids=["requirement", "silent-point", "vector", "document", "version"],
+    ids=[
+        *(
+            "requirement",
+            "silent-point",
+            "vector",
+            "document",
+            "version",
+            "reference",
+            "file-of-link",
+            "link",
+        ),
+        *("default", "id-of-silent-point", "id-of-requirement", "yaml"),
+    ],
 )
 def test_what_breaks_its_form_is_not_handed_out(
     copied: Path, name: str, old: str, new: str, told: str
@@ -215,6 +264,39 @@ def test_what_breaks_its_form_is_not_handed_out(
 
     with pytest.raises(bundle.BundleError, match=told):
         bundle.contents(copied, VERSION)
+
+
+def test_a_link_that_gives_what_nobody_asked_for_is_refused(copied: Path) -> None:
+    path = copied / "otc-dli.openapi.yaml"
+    text = path.read_text("utf-8")
+    assert "$request.path.batch_id" in text
+    path.write_text(text.replace("$request.path.batch_id", "$request.path.batch"), "utf-8")
+
+    with pytest.raises(
+        ValueError, match=r"^cancelBatchJob: the link to /v2.0/.*/state of otc-dli-status.* gives "
+    ):
+        bundle.collections(copied)
+
+
+@pytest.mark.parametrize("document", ["otc-dli", "tencent-ci-status", "mock-control"])
+def test_a_broken_reference_is_told_in_a_sentence(
+    tmp_path: Path,
+    copied: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    document: str,
+) -> None:
+    path = copied / f"{document}.openapi.yaml"
+    path.write_text(
+        path.read_text("utf-8").replace("'#/components/schemas/", "'#/components/schema/", 1), "utf-8"
+    )
+    monkeypatch.setattr(bundle, "SPEC", copied)
+
+    assert bundle.main([str(tmp_path / "out")]) == 1
+
+    told = capsys.readouterr().err
+    assert re.fullmatch(rf"bundle: {document}\.openapi\.yaml: #/.*: \$ref leads nowhere: #/\S+\n", told)
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(

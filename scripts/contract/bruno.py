@@ -11,11 +11,19 @@ from contract.calls import APIS, Call, answer_script, calls, request_script, var
 TIMEOUT = 30_000  # milliseconds
 
 
-def collection(api: str, document: Mapping[str, Any]) -> dict[str, bytes]:
-    """Write the collection of one API, and an environment to fill in, by path inside the collection."""
-    info = document["info"]
+def collection(
+    api: str, document: Mapping[str, Any], documents: Mapping[str, Mapping[str, Any]]
+) -> dict[str, bytes]:
+    """Write the collection of one API, and an environment to fill in, by path inside the collection.
+
+    Args:
+        api: name of the API.
+        document: its document of cancels.
+        documents: all documents by file name, for the links between them.
+    """
+    info, listed = document["info"], calls(document, documents)
     about = {"version": "1", "name": info["title"], "type": "collection", "ignore": []}
-    given = variables(api, document)
+    given = variables(api, listed, document)
     secret = APIS[api].credentials
     plain = {name: value for name, value in given.items() if name not in secret}
     texts = {
@@ -25,7 +33,7 @@ def collection(api: str, document: Mapping[str, Any]) -> dict[str, bytes]:
         + ",\n  ".join(secret)
         + "\n]\n",
     }
-    texts |= {f"{call.name}.bru": _request(api, call, order) for order, call in enumerate(calls(document), 1)}
+    texts |= {f"{call.name}.bru": _request(api, call, order) for order, call in enumerate(listed, 1)}
     return {path: text.encode() for path, text in texts.items()}
 
 
@@ -37,7 +45,7 @@ def _request(api: str, call: Call, order: int) -> str:
         "params:query": _pairs({call.query: ""}) if call.query else "",
         "headers": _pairs(call.headers),
         "script:pre-request": request_script("bruno", api, call),
-        "tests": answer_script("bruno", api),
+        "tests": answer_script("bruno", api, call),
         "settings": _pairs(
             # The token of a request is nobody's but the service's.
             {"encodeUrl": "false", "timeout": str(TIMEOUT), "followRedirects": "false", "maxRedirects": "0"}

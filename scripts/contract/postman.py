@@ -11,16 +11,24 @@ from contract.calls import APIS, Call, answer_script, calls, request_script, var
 SCHEMA = "https://schema.getpostman.com/json/collection/v2.1.0/collection.json"
 
 
-def collection(api: str, document: Mapping[str, Any]) -> dict[str, bytes]:
-    """Write the collection of one API, and an environment to fill in, by file name."""
-    info = document["info"]
+def collection(
+    api: str, document: Mapping[str, Any], documents: Mapping[str, Mapping[str, Any]]
+) -> dict[str, bytes]:
+    """Write the collection of one API, and an environment to fill in, by file name.
+
+    Args:
+        api: name of the API.
+        document: its document of cancels.
+        documents: all documents by file name, for the links between them.
+    """
+    info, listed_calls = document["info"], calls(document, documents)
     rows = [
         {"key": name, "value": value, "type": "secret" if name in APIS[api].credentials else "default"}
-        for name, value in variables(api, document).items()
+        for name, value in variables(api, listed_calls, document).items()
     ]
     listed = {
         "info": {"name": info["title"], "description": info["summary"], "schema": SCHEMA},
-        "item": [_item(api, call) for call in calls(document)],
+        "item": [_item(api, call) for call in listed_calls],
     }
     environment = {"name": info["title"], "values": rows, "_postman_variable_scope": "environment"}
     return {
@@ -41,7 +49,7 @@ def _item(api: str, call: Call) -> dict[str, Any]:
         "protocolProfileBehavior": {"followRedirects": False, "disableCookies": True},
         "event": [
             _event("prerequest", request_script("postman", api, call)),
-            _event("test", answer_script("postman", api)),
+            _event("test", answer_script("postman", api, call)),
         ],
         "request": {
             "method": call.method,

@@ -1,13 +1,4 @@
-// DLI and the gateway before it answer in JSON; a 200 may say is_success: false, and may be empty.
-let told = {};
-try {
-  told = JSON.parse(body || '{}') || {};
-} catch (error) {
-  told = { error_msg: 'the body is not JSON' };
-}
-const answer = {
-  accepted: status === 200 && (!('is_success' in told) || told.is_success === true),
-  typed: /^(DLI|APIGW?)\.[0-9]{4,5}$/.test(told.error_code) && typeof told.error_msg === 'string',
-  code: told.error_code || '',
-  message: told.error_msg || told.message || '',
-};
+// DLI and the gateway before it answer in JSON. A 200 may say is_success: false, and may come without a body.
+const content = () => JSON.parse(body || '{}') || {};
+const denied = (value) => 'is_success' in value && value.is_success !== true;
+const told = (value) => `${value.error_code || ''}: ${value.error_msg || value.message || ''}`;
