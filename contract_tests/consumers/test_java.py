@@ -18,6 +18,7 @@ from cloud import CASES, Case, Cloud
 PROGRAM = Path("contract_tests") / "consumers" / "java"
 VECTORS = toolchain.ROOT / "spec" / "signing"
 SCRIPTS = toolchain.ROOT / "scripts"
+STRICT = ("--dialect", "dli-content-type-absent=400-dli-0001", "--dialect", "ci-content-length=411")
 # For processes that live for a second.
 SHORT = "-XX:TieredStopAtLevel=1"
 MAVEN = ("mvn", "-B", "-f", "with-clients.xml")
@@ -37,6 +38,16 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def cloud(start_mock: Callable[..., AbstractContextManager[dict[str, Any]]]) -> Iterator[Cloud]:
     toolchain.need("javac", "mvn")
     with start_mock() as announcement:
+        cloud = Cloud(announcement)
+        yield cloud
+        cloud.close()
+
+
+@pytest.fixture(scope="module")
+def strict(start_mock: Callable[..., AbstractContextManager[dict[str, Any]]]) -> Iterator[Cloud]:
+    """Give a mock that refuses what no vendor says is refused: a request without a header that its guide demands."""
+    toolchain.need("javac", "mvn")
+    with start_mock(*STRICT) as announcement:
         cloud = Cloud(announcement)
         yield cloud
         cloud.close()
@@ -73,12 +84,34 @@ def test_the_program_cancels_a_job(built: Path, cloud: Cloud, case: Case) -> Non
     assert cloud.state(case, job) == case.cancelled
 
 
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_the_program_sends_the_headers_that_a_strict_server_demands(
+    built: Path, strict: Cloud, case: Case
+) -> None:
+    job = strict.job(case)
+
+    assert started(built, strict, case, job) == (0, f"{job} accepted\n", "")
+    assert strict.state(case, job) == case.cancelled
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_the_program_reads_every_documented_state(built: Path, strict: Cloud, case: Case) -> None:
+    states = case.operation.status.states
+    jobs = {strict.job(case, state): state for state in states}
+
+    told = started(built, strict, case, *jobs, call=case.operation.status.key)
+
+    lines = [f"{job} {state} final={str(states[state]).lower()}\n" for job, state in jobs.items()]
+    assert told == (0, "".join(lines), "")
+
+
 @pytest.mark.parametrize("case", [CASES[0], CASES[-1]], ids=str)
 def test_the_program_tells_a_refusal(built: Path, cloud: Cloud, case: Case) -> None:
     status, _, told = started(built, cloud, case, cloud.job(case, case.ended))
 
     assert status == 1
-    assert re.fullmatch(r"RefusedException: the service refused with 40[03] (AccessDenied|DLI\.0007)\n", told)
+    refusal = r"RefusedException: the service refused with 40[03] (AccessDenied|DLI\.0007), request \S+\n"
+    assert re.fullmatch(refusal, told)
 
 
 def test_the_program_sends_no_hostile_id(built: Path, cloud: Cloud) -> None:
@@ -88,12 +121,13 @@ def test_the_program_sends_no_hostile_id(built: Path, cloud: Cloud) -> None:
     assert told.startswith("IllegalArgumentException: job id must match")
 
 
-def started(built: Path, cloud: Cloud, case: Case, job: str) -> tuple[int, str, str]:
-    """Run the program; give its status and what it wrote to its two streams."""
+def started(built: Path, cloud: Cloud, case: Case, *jobs: str, call: str = "") -> tuple[int, str, str]:
+    """Run the program, to cancel if no other call is named; give its status and what it wrote to its two streams."""
     keys, api = cloud.keys(case, "good"), cloud.announcement["apis"][case.operation.api]
     given = {"ENDPOINT": api["base_url"], "KEY_ID": keys.key_id, "SECRET_KEY": keys.secret_key}
     given |= {"PROJECT_ID": api.get("project_id", "")}
-    command = ("java", SHORT, "-jar", "target/calloff-consumer-java.jar", case.operation.key, job)
+    name = call or case.operation.key
+    command = ("java", SHORT, "-jar", "target/calloff-consumer-java.jar", name, *jobs)
     ran = toolchain.call(*command, folder=built, given=given)
     assert keys.secret_key not in ran.stdout + ran.stderr
     return ran.returncode, ran.stdout, ran.stderr

@@ -46,18 +46,24 @@ final class BoundedHttpClient extends HttpClient {
     return answer -> {
       boolean packed = answer.headers().firstValue("Content-Encoding").isPresent();
       int room = answer.statusCode() == 200 ? maxBodyOf200 : MAX_BODY;
-      return new Bounded<>(handler.apply(answer), packed ? 0 : room, end - System.nanoTime());
+      return new Bounded<>(
+          handler.apply(answer),
+          packed ? 0 : room,
+          end - System.nanoTime(),
+          answer.statusCode() == 200);
     };
   }
 
   private static final class Bounded<T> implements HttpResponse.BodySubscriber<T> {
     private final HttpResponse.BodySubscriber<T> reader;
     private final CompletableFuture<Void> whole = new CompletableFuture<>();
+    private final boolean needed;
     private long room;
 
-    Bounded(HttpResponse.BodySubscriber<T> reader, long room, long nanoseconds) {
+    Bounded(HttpResponse.BodySubscriber<T> reader, long room, long nanoseconds, boolean needed) {
       this.reader = reader;
       this.room = room;
+      this.needed = needed;
       whole.orTimeout(Math.max(nanoseconds, 0), TimeUnit.NANOSECONDS);
     }
 
@@ -68,6 +74,10 @@ final class BoundedHttpClient extends HttpClient {
           whole.whenComplete(
               (ended, failure) -> {
                 if (failure == null) {
+                  reader.onComplete();
+                } else if (!needed) {
+                  // The status says enough; no half of an error can be read.
+                  subscription.cancel();
                   reader.onComplete();
                 } else {
                   subscription.cancel();

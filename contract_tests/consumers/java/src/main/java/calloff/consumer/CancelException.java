@@ -5,7 +5,7 @@ import java.util.regex.Pattern;
 
 /** What can go wrong once a request was sent; no message holds a credential. */
 public abstract sealed class CancelException extends Exception
-    permits RefusedException, UnknownOutcomeException {
+    permits RefusedException, UnknownOutcomeException, UnreadStateException {
   private static final long serialVersionUID = 1;
 
   /** Anything else could forge a line of a log. */
@@ -17,7 +17,7 @@ public abstract sealed class CancelException extends Exception
   private final transient Object body;
 
   CancelException(String message, int status, String code, String requestId, Object body) {
-    super(status == 0 ? message : said(message, status, code));
+    super(status == 0 ? message : said(message, status, code, requestId));
     this.status = status;
     this.code = code;
     this.requestId = requestId;
@@ -31,9 +31,10 @@ public abstract sealed class CancelException extends Exception
         : new RefusedException(status, code, requestId, body);
   }
 
-  private static String said(String what, int status, String code) {
+  private static String said(String what, int status, String code, String requestId) {
     String answer = what + " " + status;
-    return WORD.matcher(code).matches() ? answer + " " + code : answer;
+    String named = WORD.matcher(code).matches() ? answer + " " + code : answer;
+    return WORD.matcher(requestId).matches() ? named + ", request " + requestId : named;
   }
 
   /** Returns the status of HTTP, 0 where no answer could be read; branch on it. */

@@ -69,11 +69,11 @@ final class Dli {
       String requestId = Connection.header(headers, REQUEST_ID);
       try {
         JsonNode tree = MAPPER.readTree(body);
-        if (texts(tree, "error_code", "error_msg", "request_id")) {
+        if (texts(tree, "error_code", "request_id")) {
           G error = MAPPER.treeToValue(tree, gateway);
           return CancelException.of(status, gatewayCode.apply(error), requestId, error);
         }
-        if (texts(tree, "error_code", "error_msg")) {
+        if (texts(tree, "error_code")) {
           D error = MAPPER.treeToValue(tree, dli);
           return CancelException.of(status, dliCode.apply(error), requestId, error);
         }
@@ -95,13 +95,33 @@ final class Dli {
       ApiResponse<T> answer = answered(call);
       // An answer without the member says nothing either way.
       if (Boolean.FALSE.equals(isSuccess.apply(answer.getData()))) {
-        String requestId = Connection.header(answer.getHeaders(), REQUEST_ID);
-        throw new RefusedException(200, "", requestId, answer.getData());
+        throw new RefusedException(
+            "is_success is not true", 200, "", requestId(answer), answer.getData());
       }
       return answer.getData();
     }
 
     // #endregion
+
+    /** Asks for a state; an error inside a 200 is a refusal. */
+    <T> ApiResponse<T> read(
+        Connection.Call<T> call,
+        Function<T, Boolean> isSuccess,
+        Function<T, Map<String, Object>> others)
+        throws CancelException {
+      try {
+        ApiResponse<T> answer = answered(call);
+        boolean failed = Boolean.FALSE.equals(isSuccess.apply(answer.getData()));
+        Map<String, Object> unknown = others.apply(answer.getData());
+        if (failed || (unknown != null && unknown.get("error_code") != null)) {
+          throw new RefusedException(
+              "a failure inside a 200", 200, "", requestId(answer), answer.getData());
+        }
+        return answer;
+      } catch (UnknownOutcomeException e) {
+        throw e.unread();
+      }
+    }
 
     private <T> ApiResponse<T> answered(Connection.Call<T> call) throws CancelException {
       ApiResponse<T> answer = Connection.answer(call, this::failure);
@@ -110,6 +130,10 @@ final class Dli {
       }
       return answer;
     }
+  }
+
+  static String requestId(ApiResponse<?> answer) {
+    return Connection.header(answer.getHeaders(), REQUEST_ID);
   }
 
   private static boolean texts(JsonNode tree, String... names) {

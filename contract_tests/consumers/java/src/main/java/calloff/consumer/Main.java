@@ -4,7 +4,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Cancels jobs: {@code OPERATION JOB_ID...}; where and as whom stands in the environment.
+ * Cancels jobs, or reads their states: {@code OPERATION JOB_ID...}; where and as whom stands in the
+ * environment.
  *
  * <p>Ends with 0 when all were accepted, with 1 at the first that was not, with 2 where nothing can
  * be sent.
@@ -12,12 +13,8 @@ import java.util.Map;
 public final class Main {
   private Main() {}
 
-  private interface Cancel {
-    Object of(String id) throws CancelException;
-  }
-
   private interface Start {
-    Cancel client();
+    Wait.Cancel client();
   }
 
   // #region use
@@ -27,7 +24,12 @@ public final class Main {
           "tencent-ci/cancelAiJob", () -> ci()::cancelAiJob,
           "otc-dli/cancelBatchJob", () -> otc()::cancelBatchJob,
           "otc-dli/cancelSqlJob", () -> otc()::cancelSqlJob,
-          "huaweicloud-dli/cancelSqlJob", () -> huaweiCloud()::cancelSqlJob);
+          "huaweicloud-dli/cancelSqlJob", () -> huaweiCloud()::cancelSqlJob,
+          "tencent-ci/describeInventoryTriggerJob", () -> ci()::inventoryTriggerJob,
+          "tencent-ci/describeAiJob", () -> ci()::aiJob,
+          "otc-dli/getBatchJobState", () -> otc()::batchJobState,
+          "otc-dli/getSqlJobStatus", () -> otc()::sqlJobStatus,
+          "huaweicloud-dli/getSqlJobStatus", () -> huaweiCloud()::sqlJobStatus);
 
   private static TencentCi ci() {
     return new TencentCi(connection(), new CiKey(need("KEY_ID"), need("SECRET_KEY")));
@@ -68,10 +70,13 @@ public final class Main {
       throw new IllegalArgumentException(
           "the operation must be one of " + String.join(", ", OPERATIONS.keySet()));
     }
-    Cancel cancel = start.client();
+    Wait.Cancel call = start.client();
     for (String id : arguments.subList(1, arguments.size())) {
-      cancel.of(id);
-      System.out.println(id + " accepted");
+      String told =
+          call.of(id) instanceof JobState job
+              ? job.state().replaceAll("[^!-~]", "?") + " final=" + job.isFinal()
+              : "accepted";
+      System.out.println(id + " " + told);
     }
   }
 

@@ -32,7 +32,13 @@ public final class QSign {
 
   /** Every stage of a signature, for whoever has to find out where two signers disagree. */
   public record Stages(
-      String httpString, String httpStringSha1, String stringToSign, String signature) {}
+      String httpString, String httpStringSha1, String stringToSign, String signature) {
+    /** Shows no stage: a token is among them where one is signed. */
+    @Override
+    public String toString() {
+      return "Stages[hidden]";
+    }
+  }
 
   private QSign() {}
 

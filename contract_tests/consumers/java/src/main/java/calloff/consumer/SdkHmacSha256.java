@@ -50,7 +50,13 @@ public final class SdkHmacSha256 {
       String canonicalRequestSha256,
       String stringToSign,
       Optional<String> signKey,
-      String signature) {}
+      String signature) {
+    /** Shows no stage: a key is among them, and a token where one is signed. */
+    @Override
+    public String toString() {
+      return "Stages[hidden]";
+    }
+  }
 
   private static final String ALGORITHM = "SDK-HMAC-SHA256";
   private static final DateTimeFormatter DATE =

@@ -7,15 +7,24 @@ import calloff.clients.tencentci.AiJobsApi.APICancelAiJobRequest;
 import calloff.clients.tencentci.BatchJobsApi;
 import calloff.clients.tencentci.BatchJobsApi.APICancelInventoryTriggerJobRequest;
 import calloff.clients.tencentci.CiError;
+import calloff.clients.tencentcistatus.AiJobDetail;
+import calloff.clients.tencentcistatus.AiJobsApi.APIDescribeAiJobRequest;
+import calloff.clients.tencentcistatus.BatchJobDetail;
+import calloff.clients.tencentcistatus.BatchJobsApi.APIDescribeInventoryTriggerJobRequest;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.type.TypeReference;
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import java.net.http.HttpRequest;
 import java.time.Instant;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.regex.Pattern;
 
-/** Cancels jobs of Tencent Cloud CI. */
+/** Cancels jobs of Tencent Cloud CI, and reads their states. */
 public final class TencentCi {
   private static final Pattern BUCKET = Pattern.compile("[a-z0-9]([a-z0-9-]*[a-z0-9])?-[0-9]+");
   private static final Pattern REGION = Pattern.compile("[a-z0-9-]+");
@@ -26,12 +35,18 @@ public final class TencentCi {
 
   private final AiJobsApi aiJobs;
   private final BatchJobsApi batchJobs;
+  private final calloff.clients.tencentcistatus.AiJobsApi aiStates;
+  private final calloff.clients.tencentcistatus.BatchJobsApi batchStates;
 
   public TencentCi(Connection connection, CiKey key) {
     // A 200 of CI has no body; one that has is an error, or the page of somebody in between.
     ApiClient client = connection.connect(unsigned -> proof(unsigned, key), 0);
     aiJobs = new AiJobsApi(client);
     batchJobs = new BatchJobsApi(client);
+    ApiClient reading = connection.connect(unsigned -> proof(unsigned, key));
+    reading.setObjectMapper(new Tree());
+    aiStates = new calloff.clients.tencentcistatus.AiJobsApi(reading);
+    batchStates = new calloff.clients.tencentcistatus.BatchJobsApi(reading);
   }
 
   /** Returns the endpoint of a bucket, name and APPID: {@code examplebucket-1250000000}. */
@@ -66,6 +81,76 @@ public final class TencentCi {
 
   // #endregion
 
+  // #region state
+  /** Reads the state of an AI job. */
+  public JobState aiJob(String id) throws CancelException {
+    Checks.id("job id", JOB_ID, id);
+    var request = APIDescribeAiJobRequest.newBuilder().jobId(id).build();
+    var answer = read(() -> aiStates.describeAiJobWithHttpInfo(request));
+    var told = answer.getData();
+    var jobs = Optional.ofNullable(told.getJobsDetail()).orElse(List.of());
+    var job = jobs.size() == 1 ? jobs.get(0) : new AiJobDetail();
+    return state(id, told.getNonExistJobIds(), job.getJobId(), job.getState(), answer);
+  }
+
+  /** Reads the state of a batch job. */
+  public JobState inventoryTriggerJob(String id) throws CancelException {
+    Checks.id("job id", JOB_ID, id);
+    var request = APIDescribeInventoryTriggerJobRequest.newBuilder().jobId(id).build();
+    var answer = read(() -> batchStates.describeInventoryTriggerJobWithHttpInfo(request));
+    var told = answer.getData();
+    var job = Optional.ofNullable(told.getJobsDetail()).orElseGet(BatchJobDetail::new);
+    return state(id, told.getNonExistJobIds(), job.getJobId(), job.getState(), answer);
+  }
+
+  /** That it knows no such job CI says in a 200. */
+  private static JobState state(
+      String id, String unknown, String named, String state, ApiResponse<?> answer)
+      throws CancelException {
+    String requestId = requestId(answer.getHeaders());
+    if (id.equals(unknown)) {
+      throw new RefusedException("for it knows no such job", 200, "", requestId, null);
+    }
+    return JobState.of(id, named, state, JobState.CI, requestId);
+  }
+
+  // #endregion
+
+  private static <T> ApiResponse<T> read(Connection.Call<T> call) throws CancelException {
+    try {
+      ApiResponse<T> answer = Connection.answer(call, TencentCi::failure);
+      if (answer.getData() != null) {
+        return answer;
+      }
+    } catch (UnknownOutcomeException e) {
+      throw e.unread();
+    }
+    throw new UnreadStateException("a 200 without the XML of the document", 0, "", "");
+  }
+
+  /** Reads, for a generated client, an answer that is XML: of a job what tells its state. */
+  private static final class Tree extends ObjectMapper {
+    private static final long serialVersionUID = 1;
+
+    Tree() {
+      enable(DeserializationFeature.ACCEPT_SINGLE_VALUE_AS_ARRAY);
+    }
+
+    @Override
+    public ObjectMapper copy() {
+      return new Tree();
+    }
+
+    @Override
+    public <T> T readValue(String text, TypeReference<T> type) throws JsonProcessingException {
+      Map<String, Object> told = XmlErrors.element(text, "Response");
+      if (told.get("JobsDetail") instanceof Map<?, ?> job) {
+        job.keySet().retainAll(Set.of("JobId", "State"));
+      }
+      return readValue(writeValueAsString(told), getTypeFactory().constructType(type));
+    }
+  }
+
   private static String accepted(Connection.Call<Void> call) throws CancelException {
     ApiResponse<Void> answer = Connection.answer(call, TencentCi::failure);
     return requestId(answer.getHeaders());
@@ -95,7 +180,9 @@ public final class TencentCi {
             key.secretKey(),
             now - SKEW_SECONDS,
             now + SIGNATURE_SECONDS,
-            new QSign.Signed(signed.keySet(), List.of("cancel")));
+            new QSign.Signed(
+                signed.keySet(),
+                unsigned.uri().getRawQuery() == null ? List.of() : List.of("cancel")));
     Map<String, String> headers = new LinkedHashMap<>(signed);
     headers.remove("host");
     headers.put("Authorization", authorization);

@@ -5,15 +5,12 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import calloff.clients.ApiClient;
 import calloff.clients.otcdli.BatchCancelResult;
-import calloff.clients.otcdlistatus.SqlJobsApi;
-import calloff.clients.otcdlistatus.SqlJobsApi.APIGetSqlJobStatusRequest;
 import calloff.clients.tencentci.CiError;
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
+import java.time.Duration;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.stream.StreamSupport;
 import org.junit.jupiter.api.Test;
@@ -195,22 +192,62 @@ class MockTest {
     assertEquals(operation.open, mock.stateOf(operation.key, job));
   }
 
-  @Test
-  void theGeneratedClientReadsAState() throws Exception {
-    Operation operation = Operation.OTC_SQL;
+  private Wait.Reader reader(String operation, String kind) throws Exception {
+    String api = operation.replaceFirst("/.*", "");
+    Connection connection = mock.connection(api);
+    if (api.equals("tencent-ci")) {
+      TencentCi ci = new TencentCi(connection, mock.ciKey(kind));
+      return operation.endsWith("/cancelAiJob") ? ci::aiJob : ci::inventoryTriggerJob;
+    }
+    DliCredential credential = mock.dliCredential(api, kind);
+    if (api.equals("huaweicloud-dli")) {
+      return new HuaweiCloudDli(connection, mock.project(api), credential)::sqlJobStatus;
+    }
+    OtcDli otc = new OtcDli(connection, mock.project(api), credential);
+    return operation.endsWith("/cancelBatchJob") ? otc::batchJobState : otc::sqlJobStatus;
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "tencent-ci/cancelInventoryTriggerJob, Submitted, Cancel",
+    "tencent-ci/cancelAiJob, Submitted, Cancel",
+    "otc-dli/cancelBatchJob, running, dead",
+    "otc-dli/cancelSqlJob, RUNNING, CANCELLED",
+    "huaweicloud-dli/cancelSqlJob, RUNNING, CANCELLED"
+  })
+  void aStateIsReadAndThatOfAnUnknownJobRefused(String operation, String open, String cancelled)
+      throws Exception {
+    for (String kind : List.of("good", "temporary")) {
+      Wait.Reader read = reader(operation, kind);
+
+      JobState going = read.of(mock.createJob(operation, open));
+      JobState ended = read.of(mock.createJob(operation, cancelled));
+
+      assertEquals(new JobState(open, false, going.requestId()), going);
+      assertEquals(new JobState(cancelled, true, ended.requestId()), ended);
+      assertNotEquals("", ended.requestId());
+      var refused =
+          assertThrows(
+              RefusedException.class, () -> read.of("6d2146a0-c2d5-41bd-8ca0-000000000000"));
+      assertEquals(operation.startsWith("tencent-ci/") ? 200 : 400, refused.status());
+      assertTrue(refused.getMessage().endsWith(", request " + refused.requestId()));
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void theStateDecidesAfterAnUnclearAnswer(Operation operation) throws Exception {
     String job = mock.createJob(operation.key, operation.open);
-    var token = (DliCredential.Token) mock.dliCredential("otc-dli", "token");
-    operation.cancel(mock, token, job);
-    ApiClient client =
-        mock.connection("otc-dli").connect(unsigned -> Map.of("X-Auth-Token", token.token()));
-    var request =
-        APIGetSqlJobStatusRequest.newBuilder()
-            .projectId(mock.project("otc-dli"))
-            .jobId(job)
-            .build();
+    DliCredential token = mock.dliCredential(operation.api(), "token");
+    Wait.Cancel lost =
+        id -> {
+          operation.cancel(mock, token, id);
+          throw new UnknownOutcomeException("the connection failed");
+        };
+    var wait = new Wait(Duration.ofMinutes(1), Duration.ofMillis(1));
 
-    var status = new SqlJobsApi(client).getSqlJobStatus(request);
+    JobState ended = wait.cancelAndWait(lost, reader(operation.key, "token"), job);
 
-    assertEquals("CANCELLED", status.getStatus());
+    assertEquals(new JobState(operation.ended, true, ended.requestId()), ended);
   }
 }

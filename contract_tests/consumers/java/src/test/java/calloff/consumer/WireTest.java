@@ -102,6 +102,11 @@ class WireTest {
       failure(IllegalArgumentException.class, () -> otc.cancelSqlJob(id));
       failure(IllegalArgumentException.class, () -> huaweiCloud.cancelSqlJob(id));
       failure(IllegalArgumentException.class, () -> new OtcDli(connection, id, TOKEN));
+      failure(IllegalArgumentException.class, () -> ci.aiJob(id));
+      failure(IllegalArgumentException.class, () -> ci.inventoryTriggerJob(id));
+      failure(IllegalArgumentException.class, () -> otc.batchJobState(id));
+      failure(IllegalArgumentException.class, () -> otc.sqlJobStatus(id));
+      failure(IllegalArgumentException.class, () -> huaweiCloud.sqlJobStatus(id));
 
       assertEquals(List.of(), server.seen());
     }
@@ -184,7 +189,7 @@ class WireTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"200 OK", "503 Service Unavailable"})
+  @ValueSource(strings = {"200 OK"})
   void aBodyThatDoesNotComeLeavesTheOutcomeUnknown(String status) throws Exception {
     try (var server = RawServer.stalling("HTTP/1.1 " + status + "\r\nContent-Length: 9\r\n\r\n{")) {
       var unknown =
@@ -313,6 +318,124 @@ class WireTest {
       assertEquals(
           204, failure(UnknownOutcomeException.class, () -> ci(server).cancelAiJob("a1")).status());
     }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"", "{"})
+  void aRefusalIsOneWhateverBecomesOfItsBody(String body) throws Exception {
+    String head = "HTTP/1.1 403 Forbidden\r\nContent-Length: 9\r\n\r\n";
+    try (var stalling = RawServer.stalling(head + body);
+        var cut = RawServer.answering("403 Forbidden", "Content-Length: 9\r\n", body);
+        var huge = RawServer.answering("403 Forbidden", "", " ".repeat(2 << 20))) {
+      for (RawServer server : List.of(stalling, cut, huge)) {
+        var refused = failure(RefusedException.class, () -> impatient(server).cancelSqlJob(JOB));
+
+        assertEquals(403, refused.status());
+        assertEquals(Optional.empty(), refused.body(Object.class));
+      }
+    }
+  }
+
+  private static List<Executable> reading(RawServer server) {
+    var huaweiCloud = new HuaweiCloudDli(new Connection(server.endpoint()), "p1", TOKEN);
+    return List.of(
+        () -> ci(server).aiJob(JOB),
+        () -> ci(server).inventoryTriggerJob(JOB),
+        () -> otc(server).batchJobState(JOB),
+        () -> otc(server).sqlJobStatus(JOB),
+        () -> huaweiCloud.sqlJobStatus(JOB));
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "504 Gateway Timeout/",
+        "202 Accepted/{}",
+        "200 OK/",
+        "200 OK/<html></html>",
+        "200 OK/{}",
+        "200 OK/<Response><RequestId>r</RequestId></Response>",
+        "200 OK/{\"job_id\":\"b\",\"id\":\"b\",\"status\":\"FINISHED\",\"state\":\"dead\"}",
+        "200 OK/<Response><JobsDetail><JobId>b</JobId><State>Cancel</State></JobsDetail></Response>"
+      })
+  void aStateThatIsNotToldIsToBeAskedForAgain(String answer) throws Exception {
+    String[] parts = answer.split("/", 2);
+    try (var server = RawServer.answering(parts[0], parts[1])) {
+      for (Executable read : reading(server)) {
+        var unread = failure(UnreadStateException.class, read);
+
+        assertFalse(unread.getMessage().contains("cancel"));
+      }
+    }
+  }
+
+  @Test
+  void aStateThatDoesNotComeInTimeIsToBeAskedForAgain() throws Exception {
+    try (var server = RawServer.stalling("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{")) {
+      var unread = failure(UnreadStateException.class, () -> impatient(server).sqlJobStatus(JOB));
+
+      assertTrue(unread.getMessage().endsWith("no answer in time"));
+    }
+  }
+
+  @Test
+  void aStateIsNotAskedOfTheHostThatARedirectNames() throws Exception {
+    try (var other = RawServer.answering("200 OK", "{}");
+        var server =
+            RawServer.answering(
+                "302 Found", "Content-Length: 0\r\nLocation: " + other.endpoint() + "\r\n", "")) {
+      for (Executable read : reading(server)) {
+        assertEquals(302, failure(RefusedException.class, read).status());
+      }
+      assertEquals(List.of(), other.seen());
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "{\"is_success\":false,\"status\":\"FINISHED\"}",
+        "{\"error_code\":\"DLI.0999\",\"error_msg\":\"m\",\"status\":\"FINISHED\"}"
+      })
+  void aFailureInsideA200IsNoState(String body) throws Exception {
+    try (var server = RawServer.answering("200 OK", body)) {
+      failure(RefusedException.class, () -> otc(server).sqlJobStatus(JOB));
+    }
+  }
+
+  @Test
+  void aStateThatNobodyDocumentsIsNotFinal() throws Exception {
+    try (var known = RawServer.answering("200 OK", "{\"state\":\"Success\"}");
+        var unknown = RawServer.answering("200 OK", "{\"state\":\"New\"}")) {
+      assertEquals(new JobState("success", true, ""), otc(known).batchJobState(JOB));
+      assertEquals(new JobState("New", false, ""), otc(unknown).batchJobState(JOB));
+    }
+  }
+
+  @Test
+  void anAnswerOfCiMayHaveMembersOfMembers() throws Exception {
+    String body =
+        "<Response><JobsDetail><Input><Key>k</Key></Input><State>Cancel</State></JobsDetail>"
+            + "</Response>";
+    try (var server = RawServer.answering("200 OK", body)) {
+      assertEquals(new JobState("Cancel", true, ""), ci(server).aiJob("a1"));
+      assertEquals(new JobState("Cancel", true, ""), ci(server).inventoryTriggerJob("b1"));
+    }
+  }
+
+  @Test
+  void anXmlErrorMayHaveNoMoreThanItsCode() {
+    CiError error = XmlErrors.ciError("<Error><Code>AccessDenied</Code></Error>").orElseThrow();
+
+    assertEquals("AccessDenied", error.getCode());
+  }
+
+  @Test
+  void stagesAreNotShown() {
+    var ofCi = new QSign.Stages("word", "word", "word", "word");
+    var ofDli = new SdkHmacSha256.Stages("word", "word", "word", Optional.of("word"), "word");
+
+    assertFalse((ofCi + "" + ofDli).contains("word"));
   }
 
   @Test
