@@ -17,7 +17,7 @@ import {
 import { Secret } from "../src/secret.js";
 import { ciEndpoint, tencentCi } from "../src/tencent-ci.js";
 
-const KEY = { secretId: "word-of-the-id", secretKey: new Secret("word-of-the-key") };
+const KEY = { secretId: "word-of-the-id", secretKey: new Secret("word-of-the-key") }; // pragma: allowlist secret
 const TOKEN = { token: new Secret("word-of-the-token") };
 const JOB = "6d2146a0-c2d5-41bd-8ca0-ca9694ada992";
 const CI_ERROR =
@@ -116,8 +116,9 @@ suite("a credential", () => {
   test("whose id no header can carry is refused", () => {
     const project = { endpoint: "http://127.0.0.1:9", projectId: "p1" };
     const secretKey = new Secret("word-of-the-key");
-    assert.throws(() => tencentCi(project, { secretId: "a\n", secretKey }), InvalidArgumentError);
-    assert.throws(() => otcDli(project, { accessKey: "a\n", secretKey }), InvalidArgumentError);
+    const id = "a\n";
+    assert.throws(() => tencentCi(project, { secretId: id, secretKey }), InvalidArgumentError);
+    assert.throws(() => otcDli(project, { accessKey: id, secretKey }), InvalidArgumentError);
   });
 
   test("is not shown", () => {
