@@ -556,6 +556,7 @@ def test_what_leaves_is_what_the_document_says_and_no_redirect_is_followed(
     for case in of(api):
         name = case.operation.name
         assert ran.told[name][ACCEPTED][:4] == "307 ", ran.output
+        assert ran.told[name][DESCRIBED][:5] == "307: ", ran.output
         assert sent[f"{name}-again"][:2] == sent[f"{name}-unsigned"][:2] == sent[name][:2]
         assert not {"authorization", "x-auth-token", "x-sdk-date"} & sent[f"{name}-unsigned"][2].keys()
         method, target, headers = sent[name]
