@@ -18,9 +18,7 @@ from mock_calls import DLI, Caller
 from calloff.mock.server import run_embedded
 
 # A parallel test run ignores Ctrl-C, and what it starts inherits that.
-PROGRAM = (
-    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); import calloff.__main__"
-)
+PROGRAM = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); import calloff.__main__"
 CALLOFF = [sys.executable, "-c", PROGRAM]
 
 

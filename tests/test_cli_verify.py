@@ -33,9 +33,7 @@ from calloff.errors import CalloffError
 PAIR = {"CALLOFF_ACCESS_KEY": "KEYID", "CALLOFF_SECRET_KEY": SECRET_KEY}
 TABLE = ("--layer", "table", "--operation", "cancelSqlJob")
 # A parallel test run ignores Ctrl-C, and what it starts inherits that.
-PROGRAM = (
-    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); import calloff.__main__"
-)
+PROGRAM = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); import calloff.__main__"
 STARTED = [sys.executable, "-c", PROGRAM]
 
 
