@@ -71,6 +71,25 @@ def test_a_server_that_conforms_gives_0_and_the_reports(tmp_path: Path) -> None:
     assert {row["operation"] for row in report["results"]} == {"otc-dli/cancelSqlJob"}
 
 
+def test_a_run_leaves_nothing_but_its_report_in_the_folder_it_starts_in(tmp_path: Path) -> None:
+    place, cache = tmp_path / "place", tmp_path / "cache"
+    place.mkdir()
+    words = ["verify", "--mock", "--api", "otc-dli", "--operation", "cancelSqlJob"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("HYPOTHESIS_")}
+    done = subprocess.run(
+        [*STARTED, *words, "--layer", "model", "--layer", "fuzz"],
+        cwd=place,
+        env={**environment, "XDG_CACHE_HOME": str(cache)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in place.iterdir()} == {"calloff-report"}
+
+
 def test_a_server_that_breaks_a_must_gives_1_and_says_which(tmp_path: Path) -> None:
     result = run(tmp_path, "--mock", "--api", "otc-dli", "--mutant", "dli-unsigned-accepted", *TABLE)
 

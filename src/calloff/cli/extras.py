@@ -9,7 +9,7 @@ from calloff.errors import MissingExtraError
 _EXTRAS = {
     "bulk": ("aiohttp", "platformdirs", "rich", "tenacity"),
     "mock": ("httptools", "uvicorn", "yaml"),
-    "verify": ("h11", "hypothesis", "jinja2", "jsonschema", "rich", "schemathesis", "yaml"),
+    "verify": ("h11", "hypothesis", "jinja2", "jsonschema", "platformdirs", "rich", "schemathesis", "yaml"),
 }
 
 

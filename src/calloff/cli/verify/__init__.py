@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any
 
@@ -42,6 +43,7 @@ def _do(opts: Options) -> int:
     sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
     if opts.list_requirements:
         return modes.list_requirements(opts)
+    _keep_tables_with_the_user()
     if opts.self_check:
         return modes.self_check(opts)
     if not opts.has_target:
@@ -53,3 +55,13 @@ def _do(opts: Options) -> int:
     from calloff.cli.verify.run import verify
 
     return verify(opts)
+
+
+def _keep_tables_with_the_user() -> None:
+    """Let Hypothesis keep its tables of characters in the user's cache, not in the folder a run happens to start in.
+
+    Where it finds none it makes them anew, which takes longer than most layers of the suite.
+    """
+    from platformdirs import user_cache_path
+
+    os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(user_cache_path("calloff") / "hypothesis"))
