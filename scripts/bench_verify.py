@@ -1,7 +1,7 @@
 """Compare the requests per second of ``calloff verify`` and ``schemathesis run``; ``nox -s bench`` runs it.
 
 Both are started as a user starts them, against one mock in a process of its own, with the same document, credentials
-and supply of jobs, and with their bytecode compiled, as it is where they are installed. Every repetition runs each of
+and supply of jobs, with their bytecode compiled and the tables of Hypothesis made before. Every repetition runs each of
 them once, so that a slow moment of the machine meets all. The mock counts what it answered: the requests to the API
 alone, and all of them, with those that bring a job into its state or read it back. Both are divided by the seconds of
 the whole command, its start included.
@@ -134,17 +134,18 @@ def run_once(name: str, api: str, mock: Mapping[str, Any], seed: int) -> Measure
 
 
 @contextmanager
-def compiled_once() -> Iterator[None]:
-    """Let every program that is started keep its bytecode for the next ones, as an installed one does."""
+def made_once() -> Iterator[None]:
+    """Let every program that is started keep its bytecode, and Hypothesis its tables, for the next ones."""
+    names = ("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX", "HYPOTHESIS_STORAGE_DIRECTORY")
     with tempfile.TemporaryDirectory() as folder:
-        kept = {
-            name: os.environ.pop(name, None) for name in ("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX")
-        }
-        os.environ["PYTHONPYCACHEPREFIX"] = folder
+        kept = {name: os.environ.pop(name, None) for name in names}
+        os.environ["PYTHONPYCACHEPREFIX"] = f"{folder}/bytecode"
+        os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = f"{folder}/hypothesis"
         try:
             yield
         finally:
-            del os.environ["PYTHONPYCACHEPREFIX"]
+            for name in names:
+                os.environ.pop(name, None)
             os.environ.update({name: value for name, value in kept.items() if value is not None})
 
 
@@ -276,7 +277,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.repetitions < 1:
         parser.error("expected at least one repetition")
-    with compiled_once():
+    with made_once():
         measured = summary(measure(options.api or list(APIS), options.repetitions))
     print(json.dumps(measured, indent=1) if options.json else table(measured))
     for sentence in below(measured, options.floor, "api"):
